@@ -1,0 +1,1 @@
+"""Two analyses of the same eval examples -> which model is better, and how sure that is."""

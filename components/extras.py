@@ -1,0 +1,35 @@
+"""Turn a missing optional dependency into an error that says what to install."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class MissingExtraError(ImportError):
+    """A module of an optional dependency is not installed; the message names the extra to install."""
+
+
+def require(module: str, extra: str = "local") -> ModuleType:
+    """Import a module that comes with an extra.
+
+    Args:
+        module: Dotted name, for example ``"tensorflow"``.
+        extra: The extra of ``taxi-pipeline`` that brings it.
+
+    Returns:
+        The imported module.
+
+    Raises:
+        MissingExtraError: The module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        top = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != top:
+            raise  # it is installed, and something inside it is missing
+        raise MissingExtraError(
+            f"{top} is not installed: it comes with the extra [{extra}]. Run: pip install 'taxi-pipeline[{extra}]'",
+            name=error.name,
+        ) from None

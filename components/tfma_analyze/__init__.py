@@ -1,0 +1,1 @@
+"""SavedModel and raw eval examples -> sliced metrics and a verdict."""

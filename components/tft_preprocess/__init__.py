@@ -1,0 +1,1 @@
+"""Examples -> transform graph and transformed examples."""

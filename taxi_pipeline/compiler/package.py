@@ -1,0 +1,155 @@
+"""A pipeline and its package: the tar.gz that is uploaded, and that the local runner executes."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp import compiler
+from kfp.dsl.base_component import BaseComponent
+
+from components.errors import InputError
+from components.image import IMAGE
+from components.outputs import whole_file
+
+SPEC_MEMBER = "pipeline.yaml"
+"""The member that the Pipelines UI looks for, by exactly this name."""
+
+
+def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
+    """Compile a pipeline to the text of its KFP v2 specification.
+
+    Args:
+        pipeline: What ``@dsl.pipeline`` (or ``@dsl.component``) made.
+        image: The image to run our components in, instead of the one of this version of the package.
+
+    Returns:
+        YAML: one document, or two where the pipeline has Kubernetes settings. The same pipeline gives the same text.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / SPEC_MEMBER
+        compiler.Compiler().compile(pipeline, str(path))
+        text = path.read_text(encoding="utf-8")
+    if image is None or image == IMAGE:
+        return text
+    documents = list(yaml.safe_load_all(text))
+    for executor in documents[0].get("deploymentSpec", {}).get("executors", {}).values():
+        container = executor.get("container", {})
+        if container.get("image") == IMAGE:
+            container["image"] = image
+    return yaml.safe_dump_all(documents, sort_keys=True)
+
+
+def write_package(members: Mapping[str, str], path: str | os.PathLike[str]) -> Path:
+    """Write a package whose bytes depend on its members alone.
+
+    Owner, times, order and compression are fixed: the deflate stream is stored, not compressed, because two zlib
+    builds compress the same text to different bytes.
+
+    Args:
+        members: Text by member name.
+        path: Where to write; the name must end in ``.tar.gz``.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: The name does not end in ``.tar.gz``.
+    """
+    target = Path(path)
+    if not target.name.endswith(".tar.gz"):
+        raise InputError(f"{target}: a package is a .tar.gz file; give a name that ends so")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in sorted(members):
+            content = members[name].encode()
+            info = tarfile.TarInfo(name)  # owner 0, time 0, mode 0644
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    with whole_file(target) as scratch:
+        scratch.write_bytes(_gzip_stored(buffer.getvalue()))
+    return target
+
+
+def compile_package(
+    pipeline: BaseComponent, path: str | os.PathLike[str] | None = None, *, image: str | None = None
+) -> Path:
+    """Compile a pipeline to the package that the Pipelines UI takes as an upload.
+
+    Args:
+        pipeline: What ``@dsl.pipeline`` made.
+        path: Where to write; default ``<pipeline name>.tar.gz`` in the working directory.
+        image: The image to run our components in, instead of the one of this version of the package.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: The name does not end in ``.tar.gz``.
+    """
+    if path is None:
+        path = f"{pipeline.name}.tar.gz"
+    return write_package({SPEC_MEMBER: pipeline_yaml(pipeline, image=image)}, path)
+
+
+def read_spec(source: BaseComponent | str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the pipeline specification out of a package, a YAML file or a pipeline.
+
+    Args:
+        source: A ``.tar.gz`` package, a ``.yaml`` file, or what ``@dsl.pipeline`` made (it is compiled first, so that
+            what comes back is what would be uploaded).
+
+    Returns:
+        The first YAML document, a KFP v2 ``PipelineSpec`` as a dictionary.
+
+    Raises:
+        InputError: The file is missing, is no package, or holds no pipeline specification.
+    """
+    if isinstance(source, BaseComponent):
+        return _only_spec(pipeline_yaml(source), source.name)
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name a package (.tar.gz) or a specification (.yaml)")
+    if path.name.endswith((".yaml", ".yml")):
+        return _only_spec(path.read_text(encoding="utf-8"), str(path))
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            member = archive.extractfile(SPEC_MEMBER)
+            assert member is not None, SPEC_MEMBER
+            text = member.read().decode()
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: not a package (a .tar.gz): {error}") from error
+    except (KeyError, AssertionError) as error:
+        raise InputError(f"{path}: the package has no file member named {SPEC_MEMBER}") from error
+    return _only_spec(text, f"{path}:{SPEC_MEMBER}")
+
+
+def _only_spec(text: str, where: str) -> dict[str, Any]:
+    try:
+        spec = next(iter(yaml.safe_load_all(text)), None)
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: not YAML: {error}") from error
+    if not isinstance(spec, dict) or "root" not in spec or "pipelineInfo" not in spec:
+        raise InputError(f"{where}: no KFP v2 pipeline specification (it has no `pipelineInfo` and `root`)")
+    return spec
+
+
+def _gzip_stored(data: bytes) -> bytes:
+    """Wrap bytes in a gzip file (RFC 1952) of stored deflate blocks (RFC 1951, 3.2.4)."""
+    header = b"\x1f\x8b\x08\x00" + b"\x00" * 4 + b"\x00\xff"  # no name, no time, unknown system
+    chunks = [data[at : at + 0xFFFF] for at in range(0, len(data), 0xFFFF)] or [b""]
+    blocks = b"".join(
+        struct.pack("<BHH", chunk is chunks[-1], len(chunk), len(chunk) ^ 0xFFFF) + chunk for chunk in chunks
+    )
+    return header + blocks + struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+
+
+__all__ = ["SPEC_MEMBER", "compile_package", "pipeline_yaml", "read_spec", "write_package"]
