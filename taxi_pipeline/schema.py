@@ -1,0 +1,100 @@
+"""The one source of column names, types and domains, and of the label.
+
+``SCHEMA`` is a ``tensorflow_metadata`` Schema in text form. A missing number reads as 0 and a missing text as the
+empty string, in training and in serving alike, because the schema says so (``dense_tensor.default_value``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import tensorflow as tf
+
+KEY_COLUMN = "unique_key"
+"""Names a trip; decides its split. It is no feature."""
+
+TIME_COLUMN = "trip_start_timestamp"
+
+DERIVED_COLUMNS = {
+    "trip_start_month": "EXTRACT(MONTH FROM trip_start_timestamp)",
+    "trip_start_hour": "EXTRACT(HOUR FROM trip_start_timestamp)",
+    "trip_start_day": "EXTRACT(DAYOFWEEK FROM trip_start_timestamp)",
+}
+"""Columns that follow from others, as BigQuery SQL. Days count from Sunday = 1."""
+
+LABEL_KEY = "big_tip"
+"""Name of the label among the transformed features: 1 where the tip is over 20 % of the fare, else 0."""
+
+TIP_SHARE = 0.2
+
+
+def label(trips: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """THE label rule: was the tip over 20 % of the fare?
+
+    Args:
+        trips: Raw columns; of these ``tips`` and ``fare``, float tensors in US dollars, of one shape.
+
+    Returns:
+        An int64 tensor of that shape, 1 or 0. A fare or tip that is not a number counts as no big tip.
+    """
+    import tensorflow as tf
+
+    return tf.cast(trips["tips"] > trips["fare"] * TIP_SHARE, tf.int64)
+
+
+def _feature(name: str, kind: str, extra: str = "", drift: str = "jensen_shannon_divergence { threshold: 0.1 }") -> str:
+    return f"""
+feature {{
+  name: "{name}"
+  type: {kind}
+  presence {{ min_count: 1 }}
+  value_count {{ min: 1 max: 1 }}
+  drift_comparator {{ {drift} }}
+  {extra}
+}}"""
+
+
+def _default(name: str, value: str) -> str:
+    return f"""
+    tensor_representation {{
+      key: "{name}"
+      value {{ dense_tensor {{ column_name: "{name}" shape {{}} default_value {{ {value} }} }} }}
+    }}"""
+
+
+def _text() -> str:
+    categories = "infinity_norm { threshold: 0.1 }"
+    latitude = "float_domain { min: 41 max: 43 }"
+    longitude = "float_domain { min: -89 max: -87 }"
+    columns = [
+        ("trip_start_timestamp", "INT", "int_domain { min: 0 }", ""),
+        ("trip_start_month", "INT", "int_domain { min: 1 max: 12 is_categorical: true }", categories),
+        ("trip_start_hour", "INT", "int_domain { min: 0 max: 23 is_categorical: true }", categories),
+        ("trip_start_day", "INT", "int_domain { min: 1 max: 7 is_categorical: true }", categories),
+        ("trip_seconds", "INT", "int_domain { min: 0 }", None),
+        ("trip_miles", "FLOAT", "float_domain { min: 0 }", None),
+        ("pickup_census_tract", "INT", "int_domain { is_categorical: true }", categories),
+        ("dropoff_census_tract", "INT", "int_domain { is_categorical: true }", categories),
+        ("pickup_community_area", "INT", "int_domain { min: 1 max: 77 is_categorical: true }", categories),
+        ("dropoff_community_area", "INT", "int_domain { min: 1 max: 77 is_categorical: true }", categories),
+        ("fare", "FLOAT", "float_domain { min: 0 disallow_nan: true disallow_inf: true }", None),
+        ("tips", "FLOAT", "float_domain { min: 0 disallow_nan: true disallow_inf: true }", None),
+        ("payment_type", "BYTES", "", categories),
+        ("company", "BYTES", "", categories),
+        ("pickup_latitude", "FLOAT", latitude, None),
+        ("pickup_longitude", "FLOAT", longitude, None),
+        ("dropoff_latitude", "FLOAT", latitude, None),
+        ("dropoff_longitude", "FLOAT", longitude, None),
+    ]
+    defaults = {"INT": "int_value: 0", "FLOAT": "float_value: 0", "BYTES": 'bytes_value: ""'}
+    features = []
+    for name, kind, extra, drift in columns:
+        features.append(_feature(name, kind, extra) if drift is None else _feature(name, kind, extra, drift))
+    group = "".join(_default(name, defaults[kind]) for name, kind, _, _ in columns)
+    return "".join(features) + f'\ntensor_representation_group {{\n  key: ""\n  value {{{group}\n  }}\n}}\n'
+
+
+SCHEMA = _text()
