@@ -20,7 +20,7 @@ SPLITS = ("train", "eval")
 BATCH_ROWS = 10_000
 """Rows a batch. Larger batches cost less a row; a fixed size gives the same result every run."""
 
-_DEFAULTS = {
+_DEFAULTS: dict[int, dict[str, Any]] = {
     schema_pb2.INT: {"int_value": 0},
     schema_pb2.FLOAT: {"float_value": 0.0},
     schema_pb2.BYTES: {"bytes_value": b""},

@@ -36,6 +36,31 @@ def load_attribute(name: str, attribute: str, parameter: str) -> Any:
         raise InputError(f"{parameter}={name}: the module has no {attribute!r}; it defines {has}") from None
 
 
+def load_text(name: str, attribute: str, parameter: str) -> str:
+    """Load a text that the user names: a schema or an eval config.
+
+    Args:
+        name: Path of a file with the text, of a ``.py`` file, or dotted name of a module.
+        attribute: Where the text stands in a module.
+        parameter: The parameter that gave the name; errors mention it.
+
+    Returns:
+        The text.
+
+    Raises:
+        InputError: No such file or module, or the module has no such text.
+    """
+    if name.endswith((".pbtxt", ".txt", ".textproto")):
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"{parameter}={name}: no such file")
+        return path.read_text(encoding="utf-8")
+    text = load_attribute(name, attribute, parameter)
+    if not isinstance(text, str):
+        raise InputError(f"{parameter}={name}: {attribute} must be a text, and is a {type(text).__name__}")
+    return text
+
+
 def load_module(name: str, parameter: str) -> ModuleType:
     """Load a module by path or dotted name.
 

@@ -1,11 +1,6 @@
 """What is measured, on which slices, and what a model must reach to be blessed."""
 
 EVAL_CONFIG = """
-model_specs {
-  signature_name: "serving_default"
-  label_key: "big_tip"
-  preprocessing_function_names: "transform_features"
-}
 slicing_specs {}
 slicing_specs { feature_keys: "trip_start_hour" }
 slicing_specs { feature_keys: "company" }
@@ -16,12 +11,18 @@ metrics_specs {
   metrics { class_name: "ExampleCount" }
   metrics {
     class_name: "AUC"
-    threshold { value_threshold { lower_bound { value: 0.9 } } }
+    per_slice_thresholds {
+      slicing_specs {}
+      threshold { value_threshold { lower_bound { value: 0.9 } } }
+    }
   }
   metrics { class_name: "AUC" config: '"curve": "PR", "name": "auc_precision_recall"' }
   metrics {
     class_name: "BinaryAccuracy"
-    threshold { value_threshold { lower_bound { value: 0.85 } } }
+    per_slice_thresholds {
+      slicing_specs {}
+      threshold { value_threshold { lower_bound { value: 0.85 } } }
+    }
   }
   metrics { class_name: "BinaryCrossentropy" }
   metrics { class_name: "Calibration" }

@@ -117,8 +117,7 @@ def _explained(function: PreprocessingFn, name: str) -> PreprocessingFn:
                 f"preprocessing_module={name}: preprocessing_fn must return features by name, and returned {outputs!r}"
             )
         for key, value in outputs.items():
-            shape = getattr(value, "shape", None)
-            if not isinstance(value, tf.Tensor) or shape.rank is None or shape.rank > 1:
+            if not isinstance(value, tf.Tensor) or value.shape.rank != 1:
                 raise InputError(
                     f"preprocessing_module={name}: feature {key!r} must be a dense tensor of shape (batch,), "
                     f"and is {value!r}"
