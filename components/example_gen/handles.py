@@ -1,0 +1,119 @@
+"""What a source handle may be, and what it stands for."""
+
+from __future__ import annotations
+
+import glob
+import re
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from components.errors import InputError
+
+KINDS = """A handle is one of
+  trips.csv, day-*.csv.gz, data/**/*.parquet    CSV or Parquet files: a path or a glob (.csv, .csv.gz, .parquet)
+  gs://bucket/folder/*.parquet                  the same in Cloud Storage
+  bq://project.dataset.table                    a BigQuery table; project.dataset.table alone is one, too
+  sample://name                                 data that an installed package offers"""
+
+SAMPLES = "components.samples"
+"""Entry-point group; each entry names a ``pathlib.Path`` of a data file inside its package."""
+
+_SUFFIXES = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
+# Google's rules, without the quoting that would let other characters in: a project may have a domain before it.
+_TABLE = re.compile(
+    r"(?:[a-z][a-z0-9.\-]{1,60}:)?[a-z][a-z0-9\-]{4,61}[a-z0-9]\.[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_\-]{1,1024}"
+)
+_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._\-]{1,220}[a-z0-9]/.+")
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A source, known by kind.
+
+    Attributes:
+        text: As it was given.
+        kind: ``csv``, ``parquet`` or ``bigquery``.
+        location: A path or glob, local or ``gs://``; of a table, ``project.dataset.table``.
+        parameter: The parameter that gave it; errors mention it.
+    """
+
+    text: str
+    kind: str
+    location: str
+    parameter: str
+
+    @property
+    def remote(self) -> bool:
+        """Whether the files lie in Cloud Storage."""
+        return self.location.startswith("gs://")
+
+    def __str__(self) -> str:
+        return f"{self.parameter}={self.text}"
+
+
+def parse_handle(text: str, parameter: str = "input_handle") -> Handle:
+    """Tell which kind of source a handle names; looks at nothing but the handle.
+
+    Args:
+        text: The handle.
+        parameter: The parameter that gave it.
+
+    Returns:
+        The handle with its kind.
+
+    Raises:
+        InputError: It is of no known kind; the message lists them.
+    """
+    location = text.strip()
+    scheme, mark, rest = location.partition("://")
+    if mark and scheme == "sample":
+        location = str(_sample(rest, f"{parameter}={text}"))
+    elif mark and scheme == "bq":
+        if not _TABLE.fullmatch(rest):
+            raise InputError(f"{parameter}={text}: {rest!r} is no BigQuery table; write bq://project.dataset.table")
+        return Handle(text, "bigquery", rest, parameter)
+    elif mark and not (scheme == "gs" and _BUCKET.fullmatch(location)):
+        raise InputError(f"{parameter}={text}: no such kind of source.\n{KINDS}")
+    name = location.rpartition("/")[2].lower()
+    for suffix, kind in _SUFFIXES.items():
+        if name.endswith(suffix):
+            return Handle(text, kind, location, parameter)
+    if not mark and _TABLE.fullmatch(location) and not Path(location).exists():
+        return Handle(text, "bigquery", location, parameter)
+    raise InputError(f"{parameter}={text}: this tells no kind of source.\n{KINDS}")
+
+
+def list_files(handle: Handle) -> list[Path]:
+    """List the local files of a handle.
+
+    Args:
+        handle: Of kind ``csv`` or ``parquet``, not in Cloud Storage.
+
+    Returns:
+        At least one path, sorted, each once.
+
+    Raises:
+        InputError: There is no such file, or one of them is empty.
+    """
+    if Path(handle.location).is_file():
+        files = [Path(handle.location)]
+    else:
+        files = sorted(Path(name) for name in set(glob.glob(handle.location, recursive=True)) if Path(name).is_file())
+    if not files:
+        pattern = any(mark in handle.location for mark in "*?[")
+        said = "no file matches this pattern" if pattern else "no such file"
+        raise InputError(f"{handle}: {said} (looked in {Path.cwd()})")
+    for file in files:
+        if file.stat().st_size == 0:
+            raise InputError(f"{handle}: {file} is empty (0 bytes)")
+    return files
+
+
+def _sample(name: str, where: str) -> Path:
+    offered = {entry.name: entry for entry in entry_points(group=SAMPLES)}
+    if name not in offered:
+        raise InputError(
+            f"{where}: no installed package offers this sample; there is {', '.join(sorted(offered)) or 'none'}"
+        )
+    return Path(offered[name].load())
