@@ -1,0 +1,147 @@
+"""KFP's contract with a step: the ``ExecutorInput`` it is given, and the ``ExecutorOutput`` it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.errors import InputError
+from taxi_pipeline.local.parameters import cast
+from taxi_pipeline.local.plan import Task
+from taxi_pipeline.local.result import Artifact
+from taxi_pipeline.local.values import Values
+
+
+def make_executor_input(task: Task, inputs: Values, outputs: Path) -> dict[str, Any]:
+    """Lay a step's inputs and outputs out as KFP's ``ExecutorInput``.
+
+    Args:
+        task: What the step is.
+        inputs: What it is given.
+        outputs: Where it shall write.
+
+    Returns:
+        The dictionary that KFP's executor takes as JSON.
+
+    Raises:
+        InputError: A required input has no value.
+    """
+    definitions = task.component.get("inputDefinitions", {})
+    for kind, given in (("parameters", inputs.parameters), ("artifacts", inputs.artifacts)):
+        for name, definition in definitions.get(kind, {}).items():
+            missing = not given.get(name) if kind == "artifacts" else given.get(name) is None
+            optional = definition.get("isOptional") or definition.get("isArtifactList")
+            if missing and not optional and "defaultValue" not in definition:
+                raise InputError(f"its input {name!r} has no value: what should bring it was not taken or brought none")
+    made = task.component.get("outputDefinitions", {})
+    return {
+        "inputs": {
+            "parameterValues": {key: value for key, value in inputs.parameters.items() if value is not None},
+            "artifacts": {
+                key: {
+                    "artifacts": [
+                        {
+                            "name": each.name,
+                            "type": {"schemaTitle": each.type, "schemaVersion": each.schema_version},
+                            "uri": each.uri,
+                            "metadata": dict(each.metadata),
+                        }
+                        for each in several
+                    ]
+                }
+                for key, several in inputs.artifacts.items()
+            },
+        },
+        "outputs": {
+            "parameters": {
+                key: {"outputFile": str(outputs.parent / "parameters" / key)} for key in made.get("parameters", {})
+            },
+            "artifacts": {
+                key: {
+                    "artifacts": [
+                        {"name": key, "type": each["artifactType"], "uri": str(outputs / key), "metadata": {}}
+                    ]
+                }
+                for key, each in made.get("artifacts", {}).items()
+            },
+            "outputFile": str(outputs / "executor_output.json"),
+        },
+    }
+
+
+def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, final: Path) -> Values:
+    """Read what a step that succeeded returned, and move its outputs to where others find them.
+
+    Args:
+        task: What the step is.
+        executor_input: What it was given, as `make_executor_input` made it.
+        outputs: Where it wrote.
+        final: Where its outputs shall lie.
+
+    Returns:
+        Its parameters and artifacts.
+
+    Raises:
+        InputError: It returned something that KFP cannot carry.
+    """
+    output_file = Path(executor_input["outputs"]["outputFile"])
+    returned = json.loads(output_file.read_text(encoding="utf-8")) if output_file.exists() else {}
+    definitions = task.component.get("outputDefinitions", {})
+    parameters = dict(returned.get("parameterValues", {}))
+    for key, definition in definitions.get("parameters", {}).items():
+        file = Path(executor_input["outputs"]["parameters"][key]["outputFile"])
+        if file.exists():
+            parameters[key] = _read_parameter(key, file, definition["parameterType"])
+        if key in parameters:
+            parameters[key] = cast(parameters[key], definition["parameterType"])
+    artifacts = {}
+    for key in definitions.get("artifacts", {}):
+        listed = returned.get("artifacts", {}).get(key, {}).get("artifacts")
+        made = (listed or executor_input["outputs"]["artifacts"][key]["artifacts"])[0]
+        _check_finite(key, made.get("metadata", {}))
+        declared = executor_input["outputs"]["artifacts"][key]["artifacts"][0]["type"]
+        artifacts[key] = (
+            Artifact(
+                type=declared["schemaTitle"],
+                uri=_moved(made.get("custom_path") or made["uri"], outputs, final),
+                metadata=cast(made.get("metadata", {}), ""),
+                name=made.get("name") or key,
+                schema_version=declared.get("schemaVersion", "0.0.1"),
+            ),
+        )
+    output_file.unlink(missing_ok=True)
+    if any(outputs.iterdir()):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        outputs.replace(final)
+    return Values(parameters, artifacts)
+
+
+def _read_parameter(name: str, file: Path, kind: str) -> Any:
+    text = file.read_text(encoding="utf-8")
+    if kind == "STRING":
+        return text
+    try:
+        return json.loads(text.lower() if kind == "BOOLEAN" else text)
+    except ValueError:
+        raise InputError(f"its output {name!r} should be a {kind}, and is {text[:80]!r}") from None
+
+
+def _check_finite(output: str, value: Any, where: str = "") -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"metadata{where} of its output {output!r} is {value}: artifacts take finite numbers only")
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            _check_finite(output, each, f"{where}[{key!r}]")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            _check_finite(output, each, f"{where}[{index}]")
+
+
+def _moved(uri: str, old: Path, new: Path) -> str:
+    if uri == str(old) or uri.startswith(f"{old}{os.sep}"):
+        return str(new) + uri[len(str(old)) :]
+    return uri

@@ -1,0 +1,121 @@
+"""Keep `run.json` up to date while a run goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from components.outputs import whole_file
+from taxi_pipeline.local.result import RECORD_NAME, RunResult, RunStatus, Step
+from taxi_pipeline.local.rundir import RunDir
+
+Observer = Callable[[RunResult, Step | None], None]
+"""Told of every change: the run as it stands, and the step that changed, or none when it is the run itself."""
+
+
+def utc_now() -> datetime.datetime:
+    """Give the time, in UTC."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+class Record:
+    """The state of a run, on disk and for whoever watches.
+
+    Args:
+        run_dir: The run's directory.
+        pipeline: Name of the pipeline.
+        parameters: Its parameters, defaults filled in.
+        package: The package that is executed.
+        observer: Told of every change.
+    """
+
+    def __init__(
+        self, run_dir: RunDir, pipeline: str, parameters: Mapping[str, Any], package: Path, observer: Observer
+    ) -> None:
+        self._observer = observer
+        self._began = time.monotonic()
+        self.result = RunResult(
+            run_dir=run_dir.path,
+            pipeline=pipeline,
+            status="running",
+            parameters=dict(parameters),
+            package=package,
+            package_sha256=hashlib.sha256(package.read_bytes()).hexdigest(),
+            versions=versions(),
+            started=utc_now().isoformat(timespec="milliseconds"),
+        )
+
+    def add(self, *names: str) -> None:
+        """Note steps that are going to come."""
+        steps = {name: Step(name) for name in names if name not in self.result.steps}
+        self.result = replace(self.result, steps={**self.result.steps, **steps})
+        self._write()
+
+    def change(self, step: str, **changes: Any) -> None:
+        """Note something about a step.
+
+        Args:
+            step: Its name.
+            **changes: Fields of `Step`.
+        """
+        changed = replace(self.result.steps.get(step, Step(step)), **changes)
+        self.result = replace(self.result, steps={**self.result.steps, step: changed})
+        self._write()
+        self._observer(self.result, changed)
+
+    def begin(self) -> None:
+        """Write the first state, or raise ``OSError`` where that is impossible."""
+        self._write(strictly=True)
+        self._observer(self.result, None)
+
+    def end(self, status: RunStatus, outputs: Mapping[str, Any]) -> RunResult:
+        """Note how the run ended.
+
+        Args:
+            status: How.
+            outputs: The parameters that the pipeline returned.
+
+        Returns:
+            The final state.
+        """
+        self.result = replace(
+            self.result,
+            status=status,
+            outputs=dict(outputs),
+            ended=utc_now().isoformat(timespec="milliseconds"),
+            seconds=round(time.monotonic() - self._began, 3),
+        )
+        self._write()
+        self._observer(self.result, None)
+        return self.result
+
+    def _write(self, *, strictly: bool = False) -> None:
+        # A disk that fills up fails the step that fills it; the record is written again with the next change.
+        with contextlib.nullcontext() if strictly else contextlib.suppress(OSError):
+            text = json.dumps(self.result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
+            with whole_file(self.result.run_dir / RECORD_NAME) as scratch:
+                scratch.write_text(text + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of Python, of this package and of what it asks for, as far as that is installed."""
+    found = {"python": platform.python_version()}
+    names = ["taxi-pipeline"]
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        asked = importlib.metadata.requires("taxi-pipeline") or []
+        extras = [each for each in asked if "extra ==" not in each or re.search(r"extra == ['\"]local['\"]", each)]
+        names += sorted(re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in extras)
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found

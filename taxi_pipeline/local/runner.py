@@ -1,0 +1,241 @@
+"""Run a compiled pipeline on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.errors import InputError
+from taxi_pipeline.local import launch
+from taxi_pipeline.local.parameters import complete
+from taxi_pipeline.local.plan import Dag, Place, read_plan
+from taxi_pipeline.local.record import Observer, Record, utc_now
+from taxi_pipeline.local.result import RunInterruptedError, RunResult, RunStatus, Step
+from taxi_pipeline.local.rundir import RunDir, create_run_dir, why
+from taxi_pipeline.local.scheduler import Scheduler
+from taxi_pipeline.local.steprun import StepRunner
+from taxi_pipeline.local.values import Outcome, Values
+
+if TYPE_CHECKING:
+    from kfp.dsl.base_component import BaseComponent
+
+
+def run(
+    pipeline: BaseComponent | str | os.PathLike[str],
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    run_dir: str | os.PathLike[str] | None = None,
+    parallelism: int | None = None,
+    isolation: launch.Isolation | None = None,
+    raise_on_error: bool = True,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Run a pipeline on this machine, with no cluster and no container.
+
+    The pipeline is compiled to its package in the run directory, and what is executed is read back from there: the
+    same bytes that are uploaded. Steps that do not depend on one another run at the same time, each in a process of
+    its own; what they import is imported once.
+
+    Args:
+        pipeline: What ``@dsl.pipeline`` made, or the path of a package (``.tar.gz``) or specification (``.yaml``).
+        arguments: Values of its parameters; the others keep their defaults.
+        run_dir: Where everything shall lie: a directory that does not exist yet or is empty. Default
+            ``runs/<pipeline>-<UTC time>-<id>`` in the working directory.
+        parallelism: How many steps run at a time; default one a CPU.
+        isolation: ``"fork"``: steps are forked from a process that has imported what they need (default on Linux).
+            ``"process"``: each step is a fresh Python process (default elsewhere).
+        raise_on_error: Whether a failed step raises. With false, look at ``result.status``.
+        observer: Called at every change with the run as it stands and the step that changed, or none when it is the
+            run itself.
+
+    Returns:
+        What the run was given, did and brought; the same as `run.json` in the run directory.
+
+    Raises:
+        InputError: The pipeline, a parameter or the run directory cannot be used. Nothing has started.
+        RunFailedError: A step failed; ``error.result`` holds the run.
+        RunInterruptedError: Ctrl-C (a ``KeyboardInterrupt``) or a request to end; ``error.result`` holds the run as
+            far as it came.
+    """
+    job = _prepare(pipeline, arguments or {}, run_dir, observer or _nobody, parallelism, isolation)
+    result = job.run()
+    return result.raise_for_status() if raise_on_error else result
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A run that was checked and can start."""
+
+    plan: Dag
+    run_dir: RunDir
+    record: Record
+    parallelism: int
+    isolation: launch.Isolation
+
+    def run(self) -> RunResult:
+        """Run in a thread of its own, so that this works in a notebook too, and signals stay here."""
+        started: Future[_Stop] = Future()
+        ended: Future[None] = Future()
+        received = 0
+        with _signals():
+            threading.Thread(target=self._thread, args=(started, ended), name="taxi-pipeline-run").start()
+            while True:
+                try:
+                    ended.result()
+                    break
+                except _Signal as caught:
+                    received = received or caught.number
+                except KeyboardInterrupt:
+                    received = received or signal.SIGINT
+                started.result().stop()
+        if received:
+            raise RunInterruptedError(self.record.result, received)
+        return self.record.result
+
+    def _thread(self, started: Future[_Stop], ended: Future[None]) -> None:
+        try:
+            asyncio.run(self._main(started))
+        except BaseException as error:
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    async def _main(self, started: Future[_Stop]) -> None:
+        walk = asyncio.ensure_future(self._walk())
+        started.set_result(_Stop(asyncio.get_running_loop(), walk))
+        try:
+            outcome = await walk
+        except asyncio.CancelledError:
+            self._end("interrupted", "the run was interrupted")
+        except BaseException:
+            self._end("failed", "the runner failed")
+            raise
+        else:
+            self.record.end("failed" if outcome.bad else "succeeded", outcome.outputs.parameters)
+
+    async def _walk(self) -> Outcome:
+        modules = [name for _, function in self.plan.functions() for name in function.imports]
+        launcher = launch.Launcher(self.isolation, list(dict.fromkeys(modules)), self.run_dir.imports_log)
+        try:
+            facts = self._facts()
+            runner = StepRunner(self.run_dir, self.record, launcher, self.parallelism, facts)
+            inputs = Values(self.record.result.parameters)
+            return await Scheduler(runner, self.record, facts).run(self.plan, inputs, Place())
+        finally:
+            launcher.close()
+            shutil.rmtree(self.run_dir.path / "partial", ignore_errors=True)
+
+    def _facts(self) -> dict[str, str]:
+        name, started = self.run_dir.path.name, self.record.result.started
+        return {
+            ".pipeline_job_name": name,
+            ".pipeline_job_resource_name": name,
+            ".pipeline_job_uuid": name,
+            ".pipeline_job_create_time_utc": started,
+            ".pipeline_job_schedule_time_utc": started,
+            ".pipeline_root": str(self.run_dir.artifacts),
+            ".workspace_path": str(self.run_dir.workspace),
+        }
+
+    def _end(self, status: RunStatus, reason: str) -> None:
+        for step in self.record.result.steps.values():
+            if step.status == "pending":
+                self.record.change(step.name, status="skipped", reason=reason)
+            elif step.status == "running":
+                self.record.change(step.name, status="interrupted")
+        self.record.end(status, {})
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """Stops a run from another thread."""
+
+    loop: asyncio.AbstractEventLoop
+    walk: asyncio.Future[Outcome]
+
+    def stop(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it has just ended by itself
+            self.loop.call_soon_threadsafe(self.walk.cancel)
+
+
+def _prepare(
+    pipeline: BaseComponent | str | os.PathLike[str],
+    arguments: Mapping[str, Any],
+    run_dir: str | os.PathLike[str] | None,
+    observer: Observer,
+    parallelism: int | None,
+    isolation: launch.Isolation | None,
+) -> _Job:
+    # Imports the compiler, which a process that only looks at results does not need.
+    from taxi_pipeline.compiler import read_spec
+
+    if parallelism is not None and parallelism < 1:
+        raise InputError(f"parallelism is {parallelism}; it must be 1 or more")
+    spec = read_spec(pipeline)
+    name = spec["pipelineInfo"]["name"]
+    inputs = spec["root"].get("inputDefinitions", {})
+    parameters = complete(arguments, inputs.get("parameters", {}))
+    needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
+    if needed:
+        raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
+    read_plan(spec)
+    where = create_run_dir(run_dir, name, utc_now())
+    try:
+        package = _package(pipeline, where, name)
+        plan = read_plan(read_spec(package))  # what runs is what is in the package
+        for directory in (where.artifacts, where.workspace, where.imports_log.parent):
+            directory.mkdir()
+        record = Record(where, name, parameters, package, observer)
+        record.add(*(step for step, _ in plan.steps(Place())))
+        record.begin()
+    except OSError as error:
+        raise InputError(f"{where.path}: cannot write to the run directory: {why(error, where.path)}") from error
+    return _Job(plan, where, record, parallelism or os.cpu_count() or 1, isolation or launch.default_isolation())
+
+
+def _package(pipeline: BaseComponent | str | os.PathLike[str], where: RunDir, name: str) -> Path:
+    """Put the package into the run directory: compiled, or as it was given."""
+    from taxi_pipeline.compiler import compile_package
+
+    if isinstance(pipeline, (str, os.PathLike)):
+        source = Path(pipeline)
+        return Path(shutil.copyfile(source, where.path / source.name))
+    return compile_package(pipeline, where.path / f"{name}.tar.gz")
+
+
+class _Signal(BaseException):
+    """A request to end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(number)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Turn SIGTERM into an exception, as Ctrl-C is one already."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def caught(number: int, _frame: Any) -> None:
+        raise _Signal(number)
+
+    before = signal.signal(signal.SIGTERM, caught)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _nobody(_result: RunResult, _step: Step | None) -> None:
+    """Watch nothing."""

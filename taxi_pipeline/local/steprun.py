@@ -1,0 +1,209 @@
+"""Run one step: what it gets, its attempts, what it brings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.errors import InputError
+from taxi_pipeline.local.contract import make_executor_input, read_outputs
+from taxi_pipeline.local.executors import Function, Importer
+from taxi_pipeline.local.launch import Ended, Launcher, NurseryLostError
+from taxi_pipeline.local.parameters import cast
+from taxi_pipeline.local.placeholders import expand, fill_all
+from taxi_pipeline.local.plan import Task
+from taxi_pipeline.local.record import Record, utc_now
+from taxi_pipeline.local.result import Artifact
+from taxi_pipeline.local.rundir import RunDir, is_full, why
+from taxi_pipeline.local.step import DISK_FULL, ERROR_NAME
+from taxi_pipeline.local.values import Outcome, Values
+
+
+class StepError(Exception):
+    """A step failed; the message is for a person.
+
+    Attributes:
+        type: Class name of the error in the step.
+    """
+
+    def __init__(self, message: str, type_name: str) -> None:
+        super().__init__(message)
+        self.type = type_name
+
+
+class StepRunner:
+    """Runs steps, no more than so many at a time.
+
+    Args:
+        run_dir: The run's directory.
+        record: Where to note what happens.
+        launcher: Starts processes.
+        parallelism: How many steps run at a time.
+        facts: Values of the placeholders that are the same for all steps.
+    """
+
+    def __init__(
+        self, run_dir: RunDir, record: Record, launcher: Launcher, parallelism: int, facts: Mapping[str, str]
+    ) -> None:
+        self._run_dir = run_dir
+        self._record = record
+        self._launcher = launcher
+        self._slots = asyncio.Semaphore(parallelism)
+        self._facts = facts
+
+    async def run(self, name: str, task: Task, inputs: Values) -> Outcome:
+        """Run a step, with as many attempts as its retry policy allows.
+
+        Args:
+            name: Its name in the run.
+            task: What it is.
+            inputs: What it is given.
+
+        Returns:
+            What it brought, or why it failed.
+        """
+        given = {
+            "parameters": dict(inputs.parameters),
+            "artifacts": {key: [each.uri for each in made] for key, made in inputs.artifacts.items()},
+        }
+        began: float | None = None
+        policy = task.spec.get("retryPolicy", {})
+        last = int(policy.get("maxRetryCount", 0)) + 1
+        for attempt in range(1, last + 1):
+            async with self._slots:
+                began = began or time.monotonic()
+                first = (
+                    {"started": utc_now().isoformat(timespec="milliseconds"), "inputs": given} if attempt == 1 else {}
+                )
+                log = self._log(name, task, attempt)
+                self._record.change(name, status="running", attempts=attempt, log=log, **first)
+                try:
+                    outputs = await self._attempt(name, task, inputs)
+                except StepError as error:
+                    failure = error
+                except asyncio.CancelledError:
+                    self._record.change(name, status="interrupted", seconds=_since(began))
+                    raise
+                else:
+                    self._record.change(
+                        name,
+                        status="succeeded",
+                        seconds=_since(began),
+                        parameters=outputs.parameters,
+                        artifacts={key: made[0] for key, made in outputs.artifacts.items()},
+                        error=None,
+                        error_type=None,
+                    )
+                    return Outcome("succeeded", outputs)
+                finally:
+                    shutil.rmtree(self._run_dir.partial(name), ignore_errors=True)
+            self._record.change(name, error=str(failure), error_type=failure.type, seconds=_since(began))
+            if attempt < last:
+                await asyncio.sleep(_backoff(policy, attempt))
+        self._record.change(name, status="failed")
+        return Outcome("failed", errors=(f"{name}: {failure}",))
+
+    def _log(self, name: str, task: Task, attempt: int) -> Path | None:
+        if isinstance(task.executor, Importer):
+            return None
+        log = self._run_dir.log(name)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if attempt > 1:
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"\n--- attempt {attempt} ---\n")
+        return log
+
+    async def _attempt(self, name: str, task: Task, inputs: Values) -> Values:
+        try:
+            if isinstance(task.executor, Importer):
+                return self._import(name, task.executor, task, inputs)
+            return await self._process(name, task, inputs)
+        except NurseryLostError:  # not the step's fault: once more, in a process of its own
+            shutil.rmtree(self._run_dir.partial(name), ignore_errors=True)
+            return await self._process(name, task, inputs)
+        except InputError as error:
+            raise StepError(str(error), "InputError") from error
+        except OSError as error:
+            full = "disk full: " if is_full(error) else ""
+            raise StepError(f"{full}{why(error, self._run_dir.path)}", type(error).__name__) from error
+
+    async def _process(self, name: str, task: Task, inputs: Values) -> Values:
+        scratch = self._run_dir.partial(name)
+        outputs = scratch / "outputs"
+        outputs.mkdir(parents=True)
+        (scratch / "parameters").mkdir()
+        executor_input = make_executor_input(task, inputs, outputs)
+        facts = self._facts_of(name, task)
+        function = task.executor if isinstance(task.executor, Function) else None
+        command = function.args if function else task.executor.command  # type: ignore[union-attr]
+        temporary = tempfile.mkdtemp(prefix="taxi-")  # short: sockets are made in it
+        order = {
+            "source": function.source if function else None,
+            "argv": [part for each in command for part in expand(each, executor_input, facts)],
+            "environment": {**task.environment, "TMPDIR": temporary},
+        }
+        order_path = scratch / "order.json"
+        order_path.write_text(json.dumps(order), encoding="utf-8")
+        # Modules read the environment when they are imported: a step with its own imports them itself.
+        needs = function.imports if function and not task.environment else None
+        try:
+            ended = await self._launcher.launch(order_path, self._run_dir.log(name), needs)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        spent = (self._record.result.steps[name].cpu_seconds or 0.0) + ended.cpu_seconds
+        self._record.change(name, cpu_seconds=round(spent, 3), peak_memory_bytes=ended.peak_memory_bytes)
+        if ended.code != 0:
+            raise self._failure(ended, scratch)
+        return read_outputs(task, executor_input, outputs, self._run_dir.outputs(name))
+
+    def _facts_of(self, name: str, task: Task) -> dict[str, str]:
+        return {**self._facts, ".pipeline_task_name": task.name, ".pipeline_task_uuid": name}
+
+    def _failure(self, ended: Ended, scratch: Path) -> StepError:
+        try:
+            report = json.loads((scratch / ERROR_NAME).read_text(encoding="utf-8"))
+            return StepError(report["message"], report["type"])
+        except (OSError, ValueError):
+            pass
+        if ended.code == DISK_FULL:
+            free = shutil.disk_usage(self._run_dir.path).free
+            return StepError(f"disk full: {free / 1e6:.1f} MB free at {self._run_dir.path}", "OSError")
+        if ended.code < 0:
+            name = signal.Signals(-ended.code).name
+            hint = "; the system ends processes so when memory runs out" if name == "SIGKILL" else ""
+            return StepError(f"its process was ended by {name}{hint}", name)
+        return StepError(f"its process ended with exit code {ended.code}", "exit")
+
+    def _import(self, name: str, executor: Importer, task: Task, inputs: Values) -> Values:
+        uri = executor.uri if executor.uri is not None else inputs.parameters.get("uri")
+        if not uri:
+            raise InputError("there is no URI to import")
+        if "://" not in uri:
+            if not Path(uri).exists():
+                raise InputError(f"{uri}: no such file or directory to import")
+            uri = str(Path(uri).absolute())
+        executor_input = make_executor_input(task, inputs, self._run_dir.path)
+        filled = fill_all(executor.metadata, executor_input, self._facts_of(name, task))
+        artifact = Artifact(executor.type["schemaTitle"], uri, cast(filled, ""), "artifact")
+        return Values({}, {"artifact": (artifact,)})
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)
+
+
+def _backoff(policy: Mapping[str, Any], attempt: int) -> float:
+    """Seconds to wait after an attempt; KFP's defaults are no wait, doubled each time, an hour at most."""
+
+    def seconds(key: str, default: float) -> float:
+        return float(str(policy[key]).removesuffix("s")) if key in policy else default
+
+    factor = float(policy.get("backoffFactor") or 2.0)
+    return float(min(seconds("backoffDuration", 0.0) * factor ** (attempt - 1), seconds("backoffMaxDuration", 3600.0)))

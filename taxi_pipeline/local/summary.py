@@ -1,0 +1,58 @@
+"""Say at the end what a run brought, and where it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from taxi_pipeline.local.progress import SYMBOLS
+from taxi_pipeline.local.result import RunResult
+
+
+def print_summary(console: Console, result: RunResult) -> None:
+    """Print the result table of a run, the errors of its steps, and where everything lies.
+
+    Args:
+        console: Where.
+        result: A run that has ended.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("step", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("metrics", overflow="fold")
+    for step in result.steps.values():
+        sign, style = SYMBOLS[step.status]
+        seconds = f"{step.seconds:.1f}" if step.seconds is not None else ""
+        metrics = ", ".join(f"{name} {_number(value)}" for name, value in step.metrics.items())
+        table.add_row(Text(step.name), Text(f"{sign} {step.status}", style), seconds, Text(metrics))
+    console.print(table)
+    for step in result.steps.values():
+        if step.status == "failed":
+            _say(console, f"\n{step.name} failed: {step.error}")
+            if step.log is not None and step.error_type not in ("InputError", "MissingExtraError"):
+                _say(console, f"full log: {near(step.log)}")
+    seconds = f" in {result.seconds:.1f} s" if result.seconds is not None else ""
+    _say(console, f"\n{result.pipeline} {result.status}{seconds}")
+    _say(console, f"everything lies in {near(result.run_dir)}: artifacts, logs, run.json, {result.package.name}")
+
+
+def near(path: Path) -> str:
+    """Write a path as seen from the working directory, where it lies below that."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
