@@ -1,1 +1,16 @@
-"""Reusable component factories for Kubeflow Pipelines v2; nothing here knows about taxis."""
+"""Reusable component factories for Kubeflow Pipelines v2; nothing here knows about taxis.
+
+Each is what ``@dsl.component`` makes: call it in a pipeline function to get a task. Importing this package imports
+kfp, and nothing heavier.
+"""
+
+from components.compare.component import compare
+from components.errors import InputError
+
+# from components.example_gen.component import example_gen
+from components.image import IMAGE
+from components.tfma_analyze.component import tfma_analyze
+from components.tft_preprocess.component import tft_preprocess
+from components.train.component import train
+
+__all__ = ["IMAGE", "InputError", "compare", "tfma_analyze", "tft_preprocess", "train"]

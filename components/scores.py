@@ -9,22 +9,25 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def auc(labels: Array, scores: Array, weights: Array | None = None) -> float:
+def auc(labels: Array, scores: Array, weights: Array | None = None, *, in_order: bool = False) -> float:
     """Area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
 
     Args:
         labels: 0 or 1, shape (n,).
         scores: Higher means more likely 1, shape (n,).
         weights: How often each row counts, shape (n,); default once.
+        in_order: The scores ascend already; spares the sorting.
 
     Returns:
         The area by the Mann-Whitney statistic; NaN where only one class has weight.
     """
     weights = np.ones(len(labels)) if weights is None else weights
-    order = np.argsort(scores, kind="stable")
-    _, first = np.unique(scores[order], return_index=True)
-    positive = np.add.reduceat((weights * labels)[order], first)
-    negative = np.add.reduceat((weights * (1 - labels))[order], first)
+    if not in_order:
+        order = np.argsort(scores, kind="stable")
+        labels, scores, weights = labels[order], scores[order], weights[order]
+    first = np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
+    positive = np.add.reduceat(weights * labels, first)
+    negative = np.add.reduceat(weights * (1 - labels), first)
     below = np.cumsum(negative) - negative
     pairs = positive.sum() * negative.sum()
     return float((positive * (below + negative / 2)).sum() / pairs) if pairs else float("nan")
@@ -44,15 +47,16 @@ def accuracy(labels: Array, scores: Array, threshold: float = 0.5) -> float:
     return float(np.mean((scores > threshold) == (labels > 0.5)))
 
 
-def log_loss(labels: Array, scores: Array) -> float:
-    """Mean negative log-likelihood in nats; probabilities are kept 1e-7 away from 0 and 1, as Keras does.
+def log_losses(labels: Array, scores: Array) -> Array:
+    """Negative log-likelihoods in nats; probabilities are kept 1e-7 away from 0 and 1, as Keras does.
 
     Args:
         labels: 0 or 1, shape (n,).
         scores: Probability of 1, shape (n,).
 
     Returns:
-        A number of at least 0.
+        Numbers of at least 0, float64, shape (n,). Their mean is the log loss.
     """
     clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
-    return float(-np.mean(np.where(labels > 0.5, np.log(clipped), np.log1p(-clipped))))
+    losses: Array = -np.where(labels > 0.5, np.log(clipped), np.log1p(-clipped))
+    return losses

@@ -16,7 +16,7 @@ from components.errors import InputError
 from components.examples import read_schema
 from components.modules import load_attribute
 from components.outputs import whole_directory
-from components.scores import accuracy, auc, log_loss
+from components.scores import accuracy, auc, log_losses
 from components.train.export import export
 from components.train.features import model_features
 
@@ -98,7 +98,7 @@ def fit(
         "train_examples": float(len(train_y)),
         "eval_examples": float(len(eval_y)),
         "train_loss": train_loss,
-        "eval_log_loss": log_loss(eval_y, scores),
+        "eval_log_loss": float(log_losses(eval_y, scores).mean()),
         "eval_accuracy": accuracy(eval_y, scores),
         "eval_auc": auc(eval_y, scores),
     }

@@ -1,0 +1,188 @@
+"""Say which of two models is better on the same examples, by how much, and whether that is more than noise."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.compare.resample import Interval, Statistic, auc_statistic, bootstrap, mean_statistic
+from components.errors import InputError
+from components.examples import KEY_COLUMN, split_files
+from components.outputs import whole_directory
+from components.scores import log_losses
+
+RESAMPLES = 1000
+COMPARISON_FILE = "comparison.json"
+PROBABILITY = "probability"
+
+Array = np.ndarray[Any, Any]
+
+
+def compare(
+    examples: str,
+    evaluations: dict[str, str],
+    *,
+    label_key: str,
+    rule_column: str,
+    rule_value: str,
+    comparison: str,
+    seed: int = 1,
+) -> dict[str, Any]:
+    """Compare two models that were judged on the same eval examples, and both with two baselines.
+
+    Args:
+        examples: Directory of the `examples` artifact that both were judged on.
+        evaluations: Directories of two `evaluation` artifacts, by the name that each model shall have in the answer.
+        label_key: The label among the transformed features.
+        rule_column: A raw column. The rule that serves as baseline predicts label 1 where ...
+        rule_value: ... the column has this value.
+        comparison: Directory to write, with ``comparison.json`` in it.
+        seed: Of the resampling.
+
+    Returns:
+        What ``comparison.json`` holds: ``answer`` (a sentence); ``winner`` (a name, or null where the difference could
+        be noise); ``models`` and ``baselines``: by name, ``auc``, ``accuracy`` and ``log_loss``, each with ``value``,
+        ``low`` and ``high``; ``difference``: the same of the second model minus the first; ``examples`` and
+        ``resamples``: their numbers.
+
+    Raises:
+        InputError: The evaluations are not of these examples, or the rule's column is not in the schema.
+    """
+    first, second = evaluations
+    keys, rule = _rule_predictions(examples, rule_column, rule_value)
+    labels: Array | None = None
+    scores: dict[str, Array] = {}
+    for name, directory in evaluations.items():
+        table = _predictions(directory)
+        if not table.column(KEY_COLUMN).equals(keys):
+            raise InputError(f"{directory}: the predictions of {name!r} are not of the eval split of {examples}")
+        labels = table.column(label_key).to_numpy()
+        scores[name] = table.column(PROBABILITY).to_numpy()
+    assert labels is not None
+
+    rule_name = f"{rule_column} is {rule_value}"
+    majority = float(np.mean(labels) > 0.5)
+    baselines = {"majority class": np.full(len(labels), majority), rule_name: rule}
+    statistics: dict[str, Statistic] = {}
+    for name, score in scores.items():
+        own = _statistics(labels, score)
+        statistics |= {f"{name}\0{metric}": statistic for metric, statistic in own.items()}
+    for name, score in baselines.items():
+        own = _statistics(labels, score)
+        del own["log_loss"]  # a rule says yes or no, and no probability
+        statistics |= {f"{name}\0{metric}": statistic for metric, statistic in own.items()}
+    for metric in ("auc", "accuracy", "log_loss"):
+        statistics[f"\0{metric}"] = _difference(statistics[f"{second}\0{metric}"], statistics[f"{first}\0{metric}"])
+
+    intervals = bootstrap(statistics, len(labels), resamples=RESAMPLES, seed=seed)
+    difference = _of("", intervals)
+    winner = None
+    if difference["auc"].excludes_zero:
+        winner = second if difference["auc"].value > 0 else first
+    result = {
+        "answer": _answer(first, second, winner, intervals, rule_name, len(labels)),
+        "winner": winner,
+        "metric": "auc",
+        "models": {name: _plain(_of(name, intervals)) for name in scores},
+        "baselines": {name: _plain(_of(name, intervals)) for name in baselines},
+        "difference": _plain(difference),
+        "examples": len(labels),
+        "resamples": RESAMPLES,
+    }
+    with whole_directory(comparison) as directory:
+        (directory / COMPARISON_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(result["answer"], flush=True)  # noqa: T201
+    return result
+
+
+def _predictions(evaluation: str) -> pa.Table:
+    files = sorted((Path(evaluation) / "predictions").glob("*.parquet"))
+    if not files:
+        raise InputError(f"{evaluation}: no predictions in it; was it written by tfma_analyze?")
+    return pa.concat_tables([pq.read_table(path) for path in files]).combine_chunks()
+
+
+def _rule_predictions(examples: str, column: str, value: str) -> tuple[pa.ChunkedArray, Array]:
+    files = split_files(examples, "eval")
+    known = pq.read_schema(files[0]).names
+    if column not in known:
+        raise InputError(f"rule_column={column}: the examples have no such column, only {', '.join(known)}")
+    table = pa.concat_tables([pq.read_table(path, columns=[column, KEY_COLUMN]) for path in files]).combine_chunks()
+    hits = np.array([str(each) == value for each in table.column(column).to_pylist()], np.float64)
+    return table.column(KEY_COLUMN), hits
+
+
+def _statistics(labels: Array, scores: Array) -> dict[str, Statistic]:
+    return {
+        "auc": auc_statistic(labels, scores),
+        "accuracy": mean_statistic(((scores > 0.5) == (labels > 0.5)).astype(np.float64)),
+        "log_loss": mean_statistic(log_losses(labels, scores)),
+    }
+
+
+def _difference(left: Statistic, right: Statistic) -> Statistic:
+    return lambda weights: left(weights) - right(weights)
+
+
+def _of(name: str, intervals: dict[str, Interval]) -> dict[str, Interval]:
+    prefix = f"{name}\0"
+    return {key.removeprefix(prefix): interval for key, interval in intervals.items() if key.startswith(prefix)}
+
+
+def _plain(intervals: dict[str, Interval]) -> dict[str, dict[str, float]]:
+    return {name: asdict(interval) for name, interval in intervals.items()}
+
+
+def _answer(
+    first: str, second: str, winner: str | None, intervals: dict[str, Interval], rule: str, examples: int
+) -> str:
+    difference = intervals["\0auc"]
+    low, high = sorted((abs(difference.low), abs(difference.high)))
+    values = {name: intervals[f"{name}\0auc"].value for name in (first, second)}
+    if winner is None:
+        return (
+            f"No difference beyond noise between {first} (AUC {values[first]:.4f}) and {second} ({values[second]:.4f}): "
+            f"the 95 % interval of the difference, {difference.low:+.4f} to {difference.high:+.4f}, holds zero "
+            f"({examples:,} eval examples, {RESAMPLES:,} resamples). {_against_rule(values, rule, intervals)}"
+        )
+    loser = first if winner == second else second
+    return (
+        f"{winner} is better than {loser}: AUC {values[winner]:.4f} against {values[loser]:.4f}, a difference of "
+        f"{abs(difference.value):.4f} (95 % interval {low:.4f} to {high:.4f}, {examples:,} eval examples, "
+        f"{RESAMPLES:,} resamples), more than noise. {_against_rule(values, rule, intervals)}"
+    )
+
+
+def _against_rule(values: dict[str, float], rule: str, intervals: dict[str, Interval]) -> str:
+    best = max(values, key=lambda name: values[name])
+    own, other = intervals[f"{best}\0auc"], intervals[f"{rule}\0auc"]
+    apart = "beats" if own.low > other.high else "is not clearly better than"
+    return f"{best} {apart} the rule “{rule}” (AUC {other.value:.4f})."
+
+
+def flat_metrics(comparison: dict[str, Any]) -> dict[str, float]:
+    """Flatten a comparison to scalars, as the Pipelines UI lists them.
+
+    Args:
+        comparison: What `compare` returned.
+
+    Returns:
+        For example ``auc of preprocessing1`` and ``difference of auc, low``.
+    """
+    flat = {
+        f"{metric} of {name}": interval["value"]
+        for group in ("models", "baselines")
+        for name, metrics in comparison[group].items()
+        for metric, interval in metrics.items()
+    }
+    for metric, interval in comparison["difference"].items():
+        flat[f"difference of {metric}"] = interval["value"]
+        flat[f"difference of {metric}, low"] = interval["low"]
+        flat[f"difference of {metric}, high"] = interval["high"]
+    return flat
