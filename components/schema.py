@@ -11,8 +11,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.errors import InputError
 from components.modules import load_attribute
 
-RESERVED = ("example_key",)
-"""Columns that the examples carry beside those of a schema."""
+RESERVED = ("example_key", "example_split", "example_order")
+"""Columns that rows carry beside those of a schema: their key, and while they are read their split and order."""
 
 TYPES = {schema_pb2.INT: "INT", schema_pb2.FLOAT: "FLOAT", schema_pb2.BYTES: "BYTES"}
 _DOMAINS = {
@@ -81,7 +81,7 @@ def _check(schema: schema_pb2.Schema, where: str) -> None:
         if not name or name in seen:
             raise InputError(f"{where}: " + (f"feature {name!r} stands twice" if name else "a feature has no name"))
         if name in RESERVED:
-            raise InputError(f"{where}: feature {name!r} bears a name that is reserved for the key; rename the column")
+            raise InputError(f"{where}: feature {name!r} bears a reserved name; rename the column")
         if feature.type not in TYPES:
             raise InputError(f"{where}: feature {name!r} has no usable type; it must be INT, FLOAT or BYTES")
         kind = feature.WhichOneof("domain_info")

@@ -99,7 +99,8 @@ def list_files(handle: Handle) -> list[Path]:
     if Path(handle.location).is_file():
         files = [Path(handle.location)]
     else:
-        files = sorted(Path(name) for name in set(glob.glob(handle.location, recursive=True)) if Path(name).is_file())
+        found = glob.glob(handle.location, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        files = sorted(path for path in map(Path, set(found)) if path.is_file())
     if not files:
         pattern = any(mark in handle.location for mark in "*?[")
         said = "no file matches this pattern" if pattern else "no such file"

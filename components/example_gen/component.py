@@ -1,0 +1,72 @@
+"""The factory of the `example_gen` step."""
+
+from kfp import dsl
+from kfp.dsl import Artifact, Dataset, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def example_gen(
+    input_handle_train: str,
+    input_handle_eval: str,
+    schema: str,
+    examples: Output[Dataset],
+    statistics: Output[Artifact],
+    anomalies: Output[Artifact],
+    key_column: str = "",
+    derived_columns: dict = {},  # noqa: B006 - the executor hands over a fresh one
+    time_column: str = "",
+    max_rows: int = 0,
+    ts1: str = "",
+    ts2: str = "",
+    eval_ts1: str = "",
+    eval_ts2: str = "",
+    splits: list = ["train", "eval"],  # noqa: B006
+    project: str = "",
+    location: str = "",
+):
+    """Read typed examples from files or BigQuery, describe them, and compare them with their schema.
+
+    Args:
+        input_handle_train: Where the train rows are: CSV or Parquet files (path or glob, local or gs://), a BigQuery table, or a sample.
+        input_handle_eval: Where the eval rows are. If it means the same, rows are split by a hash of their key, two thirds to train.
+        schema: Path or dotted name of the schema.
+        examples: The schema, and a directory a split with Parquet files.
+        statistics: statistics.json describes each column of each split.
+        anomalies: anomalies.json tells what does not fit the schema.
+        key_column: Names a row; if it is empty, or a file lacks it, a hash of the row's content is the key.
+        derived_columns: BigQuery expressions of the columns that are computed, by name.
+        time_column: What windows are windows of.
+        max_rows: How many rows to take of each source, sampled by a hash of the key; 0 takes all.
+        ts1: When the window of the train rows begins (ISO 8601, UTC); empty leaves it open.
+        ts2: When it is over; this moment itself is not in it.
+        eval_ts1: When the window of the eval rows begins.
+        eval_ts2: When it is over.
+        splits: What to read: train, eval or both.
+        project: The Google Cloud project that pays for BigQuery's queries.
+        location: Where BigQuery runs them; empty leaves it to the table.
+    """
+    from components.example_gen.read import read_examples
+
+    examples.metadata.update(
+        read_examples(
+            input_handle_train=input_handle_train,
+            input_handle_eval=input_handle_eval,
+            schema=schema,
+            examples=examples.path,
+            statistics=statistics.path,
+            anomalies=anomalies.path,
+            key_column=key_column,
+            derived_columns=derived_columns,
+            time_column=time_column,
+            max_rows=max_rows,
+            ts1=ts1,
+            ts2=ts2,
+            eval_ts1=eval_ts1,
+            eval_ts2=eval_ts2,
+            splits=splits,
+            project=project,
+            location=location,
+        )
+    )

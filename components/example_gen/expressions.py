@@ -1,0 +1,122 @@
+"""Derived columns: which BigQuery expressions are taken, and which columns they read."""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import exp
+
+from components.errors import InputError
+
+# An expression may compute from the columns of its row, and do nothing else: no subquery, no table, no file, no
+# session. A list of what is allowed holds when the parser learns new things; a list of what is not would not.
+_ALLOWED = (
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Boolean,
+    exp.Null,
+    exp.Var,
+    exp.Paren,
+    exp.DataType,
+    exp.Cast,
+    exp.SafeDivide,
+    exp.Case,
+    exp.If,
+    exp.In,
+    exp.Between,
+    exp.Is,
+    exp.Not,
+    exp.Neg,
+    exp.And,
+    exp.Or,
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Div,
+    exp.Mod,
+    exp.Abs,
+    exp.Floor,
+    exp.Ceil,
+    exp.Sqrt,
+    exp.Ln,
+    exp.Pow,
+    exp.Sign,
+    exp.Greatest,
+    exp.Least,
+    exp.Coalesce,
+    exp.Nullif,
+    exp.Extract,
+    exp.AtTimeZone,
+    exp.UnixSeconds,
+    exp.Lower,
+    exp.Upper,
+    exp.Trim,
+    exp.Length,
+    exp.Concat,
+    exp.StartsWith,
+)
+_READABLE = (
+    "arithmetic, comparisons, AND/OR/NOT, CASE, IF, IN, BETWEEN, CAST, EXTRACT (AT TIME ZONE too), UNIX_SECONDS, ABS, "
+    "MOD, FLOOR, CEIL, SQRT, LN, POW, SIGN, GREATEST, LEAST, SAFE_DIVIDE, COALESCE, NULLIF, LOWER, UPPER, TRIM, "
+    "LENGTH, CONCAT and STARTS_WITH of the row's own columns"
+)
+
+
+def parse_derived(derived_columns: dict[str, str]) -> dict[str, exp.Expression]:
+    """Parse the expressions of derived columns.
+
+    Args:
+        derived_columns: BigQuery SQL by column name.
+
+    Returns:
+        The parsed expressions by column name.
+
+    Raises:
+        InputError: One does not parse as a single expression, or does more than compute from its row's columns.
+    """
+    return {name: _parse(name, text) for name, text in derived_columns.items()}
+
+
+def columns_of(expression: exp.Expression) -> set[str]:
+    """Name the columns that an expression reads.
+
+    Args:
+        expression: As `parse_derived` returns it.
+
+    Returns:
+        Column names.
+    """
+    return {column.name for column in expression.find_all(exp.Column)}
+
+
+def _parse(name: str, text: str) -> exp.Expression:
+    where = f"derived_columns[{name!r}]={text!r}"
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"derived_columns[{name!r}]={text!r}: must be a BigQuery expression, as text")
+    try:
+        # Inside a SELECT, a second statement or a comment that swallows the rest shows.
+        select = sqlglot.parse_one(f"SELECT (\n{text}\n) AS x", read="bigquery")
+    except sqlglot.errors.SqlglotError as error:
+        raise InputError(f"{where}: no BigQuery expression: {str(error).splitlines()[0]}") from None
+    alias = select.expressions[0] if isinstance(select, exp.Select) and len(select.expressions) == 1 else None
+    if (
+        not isinstance(alias, exp.Alias)
+        or not isinstance(alias.this, exp.Paren)
+        or set(_given(select)) != {"expressions"}
+    ):
+        raise InputError(f"{where}: must be one expression")
+    expression: exp.Expression = alias.this.this
+    for node in expression.walk():
+        if not isinstance(node, _ALLOWED) or (isinstance(node, exp.Column) and node.table):
+            raise InputError(f"{where}: {node.sql(dialect='bigquery')!r} is not allowed here. Allowed: {_READABLE}")
+    return expression
+
+
+def _given(node: exp.Expression) -> list[str]:
+    return [key for key, value in node.args.items() if value]

@@ -1,0 +1,101 @@
+"""Write selected rows as the splits of an `examples` artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from sqlglot import exp
+
+from components.example_gen.selection import KEY, ORDER, SPLIT
+
+ROWS_PER_GROUP = 50_000
+ROWS_PER_FILE = 250_000
+"""Files of this size let several workers read a split at the same time."""
+
+ARROW = {"INT": pa.int64(), "FLOAT": pa.float32(), "BYTES": pa.string()}
+_DUCKDB = {"INT": "BIGINT", "FLOAT": "FLOAT", "BYTES": "VARCHAR"}
+
+
+def write_splits(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Mapping[str, object],
+    types: Mapping[str, str],
+    directory: Path,
+    splits: tuple[str, ...],
+) -> dict[str, int]:
+    """Run a query and write its rows, split by split, in the order of their key's hash.
+
+    Rows stream through; DuckDB sorts, on disk where memory does not suffice.
+
+    Args:
+        connection: Where the query runs.
+        query: Gives the columns of ``types``, then a row's key, split and order.
+        parameters: The query's.
+        types: ``INT``, ``FLOAT`` or ``BYTES`` by column.
+        directory: Where a directory a split is made.
+        splits: The splits that rows may have.
+
+    Returns:
+        Rows by split.
+    """
+    columns = ", ".join(f"CAST({_name(name)} AS {_DUCKDB[kind]}) AS {_name(name)}" for name, kind in types.items())
+    ordered = f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {SPLIT}, {ORDER}, {KEY}"  # noqa: S608
+    schema = pa.schema([*((name, ARROW[kind]) for name, kind in types.items()), (KEY, pa.string())])
+    writers = {split: _SplitWriter(directory / split, schema) for split in splits}
+    try:
+        for batch in connection.execute(ordered, dict(parameters)).to_arrow_reader(ROWS_PER_GROUP):
+            rows = pa.Table.from_batches([batch])
+            for split in rows[SPLIT].unique().to_pylist():
+                mask = pc.equal(rows[SPLIT], split)
+                writers[split].write(rows.filter(mask).select(schema.names).cast(schema))
+    finally:
+        for writer in writers.values():
+            writer.close()
+    return {split: writer.rows for split, writer in writers.items()}
+
+
+def _name(column: str) -> str:
+    return exp.to_identifier(column, quoted=True).sql(dialect="duckdb")
+
+
+class _SplitWriter:
+    """Cuts rows into groups and files of fixed sizes, so that the same rows give the same bytes."""
+
+    def __init__(self, directory: Path, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._directory = directory
+        self._schema = schema
+        self._waiting = schema.empty_table()
+        self._paths: list[Path] = []
+        self._writer: pq.ParquetWriter | None = None
+        directory.mkdir()
+
+    def write(self, rows: pa.Table) -> None:
+        self._waiting = pa.concat_tables([self._waiting, rows])
+        while self._waiting.num_rows >= ROWS_PER_GROUP:
+            self._write_group(self._waiting.slice(0, ROWS_PER_GROUP))
+            self._waiting = self._waiting.slice(ROWS_PER_GROUP)
+
+    def close(self) -> None:
+        if self._waiting.num_rows:
+            self._write_group(self._waiting)
+        if self._writer:
+            self._writer.close()
+        for number, path in enumerate(self._paths):
+            path.rename(self._directory / f"data-{number:05d}-of-{len(self._paths):05d}.parquet")
+
+    def _write_group(self, rows: pa.Table) -> None:
+        if self.rows % ROWS_PER_FILE == 0:
+            if self._writer:
+                self._writer.close()
+            self._paths.append(self._directory / f"{len(self._paths)}.parquet")
+            self._writer = pq.ParquetWriter(self._paths[-1], self._schema)
+        assert self._writer is not None
+        self._writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
+        self.rows += rows.num_rows
