@@ -99,12 +99,15 @@ class Launcher:
         return await self._launch_fresh(order, log)
 
     async def _launch_fresh(self, order: Path, log: Path) -> Ended:
-        process = subprocess.Popen(
-            _python("taxi_pipeline.local.step", order, log, os.getpid()),
-            env=step_environment(),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with log.open("ab") as file:
+            process = subprocess.Popen(
+                _python("taxi_pipeline.local.step", order, os.getpid()),
+                env=step_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
         self._fresh.add(process.pid)
         ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         threading.Thread(target=_wait, args=(process, asyncio.get_running_loop(), ended), daemon=True).start()

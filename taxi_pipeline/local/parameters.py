@@ -23,28 +23,46 @@ _NAMES = {
 }
 
 
+_EXACT = 2**53  # beyond, not every whole number is a float
+
+
 def cast(value: Any, kind: str) -> Any:
     """Give a value the Python type that its parameter type has in a step.
 
-    YAML and protobuf know one kind of number only, so that 3 arrives as 3.0.
+    YAML and protobuf know one kind of number only, so that 3 arrives as 3.0. As in KFP's backend, text is read as
+    JSON where another type is wanted, and anything else is written as JSON where text is wanted.
 
     Args:
         value: A value as YAML or JSON reads it.
-        kind: A ``parameterType``, for example ``NUMBER_INTEGER``.
+        kind: A ``parameterType``, for example ``NUMBER_INTEGER``; empty where the type is not known.
 
     Returns:
         The value; whole numbers as ``int``, those of a ``NUMBER_DOUBLE`` as ``float``.
+
+    Raises:
+        InputError: Text that is no JSON stands where another type is wanted.
     """
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if kind == "NUMBER_DOUBLE":
+    if value is None:
+        return None
+    if kind == "STRING":
+        return value if isinstance(value, str) else json.dumps(_plain(value))
+    if kind and isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise InputError(f"{value!r} is not {_NAMES.get(kind, kind)} ({kind})") from None
+    if kind == "NUMBER_DOUBLE" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return int(value) if abs(value) < _EXACT else value
     if isinstance(value, Mapping):
-        return {key: cast(each, "") for key, each in value.items()}
-    if isinstance(value, Sequence):
-        return [cast(each, "") for each in value]
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
     return value
 
 

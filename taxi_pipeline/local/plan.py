@@ -38,7 +38,12 @@ class Place:
 
     def inside(self, task: str) -> Place:
         """Stand in the DAG of a task: a group of this pipeline, or a pipeline of its own."""
-        return self if _GROUP.fullmatch(task) else Place(self.name(task) + "/")
+        return self if is_group(task) else Place(self.name(task) + "/")
+
+
+def is_group(task: str) -> bool:
+    """Tell a group (a condition, a loop, an exit handler) from a nested pipeline, by the name the compiler gives it."""
+    return _GROUP.fullmatch(task) is not None
 
 
 @dataclass(frozen=True)

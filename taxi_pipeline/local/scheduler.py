@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.errors import InputError
-from taxi_pipeline.local.plan import Dag, Place, Task
+from taxi_pipeline.local.plan import Dag, Place, Task, is_group
 from taxi_pipeline.local.record import Record
 from taxi_pipeline.local.result import Artifact
 from taxi_pipeline.local.steprun import StepRunner
@@ -64,10 +64,10 @@ class Scheduler:
             if task.condition and not task.condition.value(inputs.parameters):
                 return self._skip(task, place, "not taken", f"its condition is false: {task.condition}")
             if task.iterator:
-                return await self._loop(task, task.iterator, inputs, place)
+                return await self._loop(task, task.iterator, _seen(task, scope, inputs), place)
         except InputError as error:
             return self._fail(task, place, error)
-        return await self._one(task, inputs, place)
+        return await self._one(task, _seen(task, scope, inputs), place)
 
     async def _one(self, task: Task, inputs: Values, place: Place) -> Outcome:
         if task.dag is None:
@@ -104,6 +104,17 @@ class Scheduler:
         for name in names[1:]:
             self._record.change(name, status="skipped", reason=f"{task.name}: {error}")
         return Outcome("failed", errors=(f"{names[0]}: {error}",))
+
+
+def _seen(task: Task, scope: Values, inputs: Values) -> Values:
+    """Give a group what it sees: its inputs, and the values around it.
+
+    The compiler does not always hand the item of an outer loop on to an inner one. A group is written inside the
+    pipeline function that it belongs to, so it sees what that function sees; a nested pipeline has its inputs alone.
+    """
+    if task.dag is None or not is_group(task.name):
+        return inputs
+    return Values({**scope.parameters, **inputs.parameters}, {**scope.artifacts, **inputs.artifacts})
 
 
 def _step_names(task: Task, place: Place) -> list[str]:

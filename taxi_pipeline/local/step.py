@@ -123,10 +123,9 @@ def leave(code: int) -> Any:
 
 
 def main() -> None:
-    """Carry out an order: the command line names it, the log, and the process id of the runner."""
-    parent = int(sys.argv[3])
+    """Carry out an order: the command line names it, and the process id of the runner."""
+    parent = int(sys.argv[2])
     tether(signal.SIGKILL)
     if os.getppid() != parent:
         leave(1)  # the parent ended before the kernel was told
-    redirect(Path(sys.argv[2]))
     leave(run_step(Path(sys.argv[1])))
