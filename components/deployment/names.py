@@ -1,0 +1,25 @@
+"""How a served model may be called."""
+
+from __future__ import annotations
+
+import re
+
+from components.errors import InputError
+
+_DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def check_model_name(name: str) -> None:
+    """Check that a name can be a directory, a Kubernetes Service and a part of a URL alike.
+
+    Args:
+        name: The model's name.
+
+    Raises:
+        InputError: It is no DNS label (RFC 1035) of at most 63 characters.
+    """
+    if not _DNS_LABEL.fullmatch(name):
+        raise InputError(
+            f"model_name={name!r} is not a DNS label: at most 63 lower-case letters, digits and '-', beginning with a "
+            "letter and not ending with '-', for example 'taxi-tips'"
+        )
