@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.train.features import Feature
 
-EMBEDDING_SIZE = 8
+EMBEDDING_SIZE = 4
 
 
 class WideAndDeep(keras.Model):

@@ -18,8 +18,8 @@ def train(
     train_steps: int = 1000,
     batch_size: int = 40,
     hidden_units: list = [100, 70, 50, 25],  # noqa: B006 - a component's defaults are part of its specification
-    learning_rate: float = 0.05,
-    wide_learning_rate: float = 0.2,
+    learning_rate: float = 0.02,
+    wide_learning_rate: float = 0.02,
     seed: int = 1,
 ):
     """Train a model on transformed examples and export it as a SavedModel that takes raw rows.

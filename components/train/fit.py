@@ -37,8 +37,8 @@ def fit(
     train_steps: int = 1000,
     batch_size: int = 40,
     hidden_units: list[int] | None = None,
-    learning_rate: float = 0.05,
-    wide_learning_rate: float = 0.2,
+    learning_rate: float = 0.02,
+    wide_learning_rate: float = 0.02,
     seed: int = 1,
 ) -> dict[str, float]:
     """Train a model and write it as a SavedModel.
