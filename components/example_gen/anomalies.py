@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sqlglot import exp
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.example_gen.dialect import split_pattern
+from components.example_gen.dialect import quote_name, split_pattern
 from components.example_gen.selection import KEY
 from components.schema import allowed_values, bounds
 
@@ -107,10 +106,10 @@ def _domain(
 ) -> Iterator[Anomaly]:
     constraints = feature.distribution_constraints
     mass = constraints.min_domain_mass if feature.HasField("distribution_constraints") else 1.0
-    name = exp.to_identifier(feature.name, quoted=True).sql(dialect="duckdb")
+    name = quote_name(feature.name)
     for kind, condition, allowed, parameters in _rules(schema, feature, column):
         rows = connection.execute(
-            f"SELECT {name}, count(*), min({KEY}) FROM read_parquet($files) WHERE {condition.format(x=name)} "  # noqa: S608
+            f"SELECT {name}, count(*), min({KEY}) FROM read_parquet($files) WHERE {condition.format(x=name)} "
             "GROUP BY ALL ORDER BY 2 DESC, 1",
             {"files": files, **parameters},
         ).fetchall()

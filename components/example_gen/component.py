@@ -29,8 +29,8 @@ def example_gen(
     """Read typed examples from files or BigQuery, describe them, and compare them with their schema.
 
     Args:
-        input_handle_train: Where the train rows are: CSV or Parquet files (path or glob, local or gs://), a BigQuery table, or a sample.
-        input_handle_eval: Where the eval rows are. If it means the same, rows are split by a hash of their key, two thirds to train.
+        input_handle_train: Where the train rows are: CSV or Parquet files (path or glob), a BigQuery table, a sample.
+        input_handle_eval: Where the eval rows are. If it means the same, a hash of the key splits, 2/3 to train.
         schema: Path or dotted name of the schema.
         examples: The schema, and a directory a split with Parquet files.
         statistics: statistics.json describes each column of each split.

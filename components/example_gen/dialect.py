@@ -7,12 +7,14 @@ UTC timestamps in DuckDB, so that no session's zone can matter.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+from duckdb.func import PythonUDFType
 from farmhash import Fingerprint64
 from sqlglot import exp
 
@@ -43,7 +45,7 @@ def connect(scratch: Path, threads: int | None = None) -> duckdb.DuckDBPyConnect
         }
     )
     connection.execute("SET TimeZone = 'UTC'")
-    connection.create_function("farm_fingerprint", _farm_fingerprint, ["VARCHAR"], "BIGINT", type="arrow")
+    connection.create_function("farm_fingerprint", _farm_fingerprint, ["VARCHAR"], "BIGINT", type=PythonUDFType.ARROW)
     return connection
 
 
@@ -63,6 +65,30 @@ def to_duckdb(selection: Selection) -> tuple[str, dict[str, int | datetime]]:
     return selection.query.transform(_translate).sql(dialect="duckdb"), parameters
 
 
+def quote_name(name: str) -> str:
+    """Quote a column's name.
+
+    Args:
+        name: Any text.
+
+    Returns:
+        An identifier in DuckDB's SQL.
+    """
+    return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
+
+
+def quote_text(text: str) -> str:
+    """Quote a text.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        A literal in DuckDB's SQL.
+    """
+    return exp.Literal.string(text).sql(dialect="duckdb")
+
+
 def literal_path(path: Path) -> str:
     """Write a path so that DuckDB, which takes every path for a pattern, reads that one file.
 
@@ -73,6 +99,18 @@ def literal_path(path: Path) -> str:
         A pattern that matches it alone.
     """
     return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def path_list(paths: Sequence[Path]) -> str:
+    """Write paths as the list that DuckDB's readers take.
+
+    Args:
+        paths: Files.
+
+    Returns:
+        A literal in DuckDB's SQL.
+    """
+    return "[" + ", ".join(quote_text(literal_path(path)) for path in paths) + "]"
 
 
 def split_pattern(examples: Path, split: str) -> str:
@@ -88,7 +126,7 @@ def split_pattern(examples: Path, split: str) -> str:
     return literal_path(examples / split) + "/*.parquet"
 
 
-def _translate(node: exp.Expression) -> exp.Expression:
+def _translate(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.TIMESTAMPTZ:
         return exp.DataType.build("TIMESTAMP", dialect="duckdb")
     if isinstance(node, exp.UnixToTime):

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from components.errors import InputError
-from components.example_gen.files import CONTENT_KEY
+from components.example_gen.columns import CONTENT_KEY
 from components.example_gen.dialect import split_pattern
 from components.example_gen.selection import KEY
 from components.example_gen.sources import Source
@@ -58,7 +58,7 @@ def prove_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
 
 def _check_keys(connection: duckdb.DuckDBPyConnection, examples: Path, source: Source, split: str) -> None:
     missing = connection.execute(
-        f"SELECT count(*) FROM read_parquet(?) WHERE {KEY} IS NULL",  # noqa: S608
+        f"SELECT count(*) FROM read_parquet(?) WHERE {KEY} IS NULL",
         [split_pattern(examples, split)],
     ).fetchall()[0][0]
     if missing:

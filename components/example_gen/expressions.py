@@ -68,7 +68,7 @@ _READABLE = (
 )
 
 
-def parse_derived(derived_columns: dict[str, str]) -> dict[str, exp.Expression]:
+def parse_derived(derived_columns: dict[str, str]) -> dict[str, exp.Expr]:
     """Parse the expressions of derived columns.
 
     Args:
@@ -83,7 +83,7 @@ def parse_derived(derived_columns: dict[str, str]) -> dict[str, exp.Expression]:
     return {name: _parse(name, text) for name, text in derived_columns.items()}
 
 
-def columns_of(expression: exp.Expression) -> set[str]:
+def columns_of(expression: exp.Expr) -> set[str]:
     """Name the columns that an expression reads.
 
     Args:
@@ -95,7 +95,7 @@ def columns_of(expression: exp.Expression) -> set[str]:
     return {column.name for column in expression.find_all(exp.Column)}
 
 
-def _parse(name: str, text: str) -> exp.Expression:
+def _parse(name: str, text: str) -> exp.Expr:
     where = f"derived_columns[{name!r}]={text!r}"
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"derived_columns[{name!r}]={text!r}: must be a BigQuery expression, as text")
@@ -111,12 +111,12 @@ def _parse(name: str, text: str) -> exp.Expression:
         or set(_given(select)) != {"expressions"}
     ):
         raise InputError(f"{where}: must be one expression")
-    expression: exp.Expression = alias.this.this
+    expression: exp.Expr = alias.this.this
     for node in expression.walk():
         if not isinstance(node, _ALLOWED) or (isinstance(node, exp.Column) and node.table):
             raise InputError(f"{where}: {node.sql(dialect='bigquery')!r} is not allowed here. Allowed: {_READABLE}")
     return expression
 
 
-def _given(node: exp.Expression) -> list[str]:
+def _given(node: exp.Expr) -> list[str]:
     return [key for key, value in node.args.items() if value]

@@ -9,10 +9,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from sqlglot import exp
 
-from components.example_gen.dialect import literal_path
-from components.example_gen.files import FileTable, open_text
+from components.example_gen.csv_files import open_text
+from components.example_gen.dialect import literal_path, quote_name
+from components.example_gen.files import FileTable
 
 SHOWN = 5
 
@@ -54,7 +54,7 @@ def _in_csv(_: duckdb.DuckDBPyConnection, table: FileTable, column: str, values:
 def _in_parquet(
     connection: duckdb.DuckDBPyConnection, table: FileTable, column: str, values: Sequence[Any] | None
 ) -> list[str]:
-    name = exp.to_identifier(column, quoted=True).sql(dialect="duckdb")
+    name = quote_name(column)
     places: list[str] = []
     for path in table.files:
         condition = (
@@ -63,7 +63,7 @@ def _in_parquet(
         if values is not None and not all(isinstance(value, float) for value in values):
             condition = f"{name} IN (SELECT unnest($values))"
         rows = connection.execute(
-            f"SELECT file_row_number + 1 FROM read_parquet($path, file_row_number = true) WHERE {condition} "  # noqa: S608
+            f"SELECT file_row_number + 1 FROM read_parquet($path, file_row_number = true) WHERE {condition} "
             f"ORDER BY 1 LIMIT {SHOWN - len(places)}",
             {"path": literal_path(path)} | ({} if values is None else {"values": list(values)}),
         ).fetchall()

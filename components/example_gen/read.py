@@ -11,13 +11,13 @@ from typing import Any
 
 import duckdb
 from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import InputError
 from components.example_gen.anomalies import Anomaly, find_anomalies
+from components.example_gen.columns import CONTENT_KEY
 from components.example_gen.dialect import connect
 from components.example_gen.disjoint import prove_disjoint
-from components.example_gen.files import CONTENT_KEY, FileTable
+from components.example_gen.files import FileTable
 from components.example_gen.locate import locate
 from components.example_gen.request import SPLITS, make_request
 from components.example_gen.selection import NO_WHOLE_NUMBER, time_range

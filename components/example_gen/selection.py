@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlglot import exp
 
@@ -25,8 +24,6 @@ NO_WHOLE_NUMBER = " is no whole number"
 
 SALT = "sample:"
 """Sets the hash that orders and samples apart from the one that splits."""
-
-_Q = {"quoted": True}
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class Request:
 
     types: Mapping[str, str]
     key_column: str
-    derived: Mapping[str, exp.Expression] = field(default_factory=dict)
+    derived: Mapping[str, exp.Expr] = field(default_factory=dict)
     time_column: str = ""
     max_rows: int = 0
     windows: Mapping[str, Window] = field(default_factory=dict)
@@ -73,9 +70,11 @@ class Request:
     def columns(self) -> dict[str, str | None]:
         """The columns to read, and the types they must fit; None where any will do."""
         read: dict[str, str | None] = {name: kind for name, kind in self.types.items() if name not in self.derived}
-        named = [name for expression in self.derived.values() for name in sorted(columns_of(expression))]
-        for name in [*named, *([self.time_column] if self.time_column else [])]:
-            read.setdefault(name, None)
+        for expression in self.derived.values():
+            for name in sorted(columns_of(expression)):
+                read.setdefault(name, None)
+        if self.time_column:
+            read[self.time_column] = None
         return read
 
 
@@ -85,7 +84,8 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
     Args:
         request: What is asked.
         table: Where the rows are.
-        kinds: What the table holds: ``INT``, ``FLOAT``, ``BYTES``, ``TIMESTAMP`` or ``DATE`` by column.
+        kinds: What the table holds, by column: ``INT``, ``FLOAT``, ``WHOLE`` (numbers that must have no fraction),
+            ``BYTES``, ``TIMESTAMP``, ``DATE`` or ``OTHER``.
         fold: Whether the key's hash says a row's split (two thirds train, one third eval). If not, the table is taken
             whole for the one split that is asked.
 
@@ -98,17 +98,17 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
     splits = tuple(request.windows)
     parameters: dict[str, int | datetime] = {}
     source = exp.select(
-        *(_read(name, kinds[name], is_time=name == request.time_column) for name in request.columns),
-        exp.alias_(_as_text(request.key_column, kinds[request.key_column]), KEY, **_Q),
+        *(_read(name, kinds[name], request) for name in request.columns),
+        exp.alias_(_key(request.key_column, kinds[request.key_column]), KEY, quoted=True),
     ).from_(table)
     keyed = exp.select(
         exp.Star(),
-        exp.alias_(_split(splits, fold=fold), SPLIT, **_Q),
-        exp.alias_(_order(), ORDER, **_Q),
+        exp.alias_(_split(splits, fold=fold), SPLIT, quoted=True),
+        exp.alias_(_order(), ORDER, quoted=True),
     ).from_("source")
     query = (
         exp.select(
-            *(exp.alias_(_output(name, request, kinds), name, **_Q) for name in request.types),
+            *(_output(name, request) for name in request.types),
             *(_column(name) for name in (KEY, SPLIT, ORDER)),
         )
         .from_("keyed")
@@ -134,87 +134,100 @@ def time_range(request: Request, table: exp.Table, kinds: Mapping[str, str]) -> 
         A query for one row: the first and the last time.
     """
     name = request.time_column
-    source = exp.select(_read(name, kinds[name], is_time=True)).from_(table)
-    time = exp.column(name, **_Q)
+    source = exp.select(_read(name, kinds[name], request)).from_(table)
+    time = exp.column(name, quoted=True)
     ends = (exp.Min(this=time), exp.Max(this=time.copy()))
     return Selection(exp.select(*ends).from_("source").with_("source", as_=source), {}, ())
 
 
 def _column(name: str, table: str = "keyed") -> exp.Column:
-    return exp.column(name, table, **_Q)
+    column: exp.Column = exp.column(name, table=table, quoted=True)
+    return column
 
 
 def _parameter(name: str) -> exp.Parameter:
     return exp.Parameter(this=exp.Var(this=name))
 
 
-def _cast(value: exp.Expression, kind: str) -> exp.Expression:
+def _cast(value: exp.Expr, kind: str) -> exp.Expr:
     return exp.cast(value, exp.DataType.build(kind, dialect="bigquery"))
 
 
-def _read(name: str, kind: str, *, is_time: bool) -> exp.Expression:
-    column = exp.column(name, **_Q)
-    if is_time and kind == "INT":
-        return exp.alias_(exp.UnixToTime(this=column), name, **_Q)
-    if kind == "DATE" or (is_time and kind != "TIMESTAMP"):
-        return exp.alias_(_cast(column, "TIMESTAMP"), name, **_Q)
-    return column
+def _read(name: str, kind: str, request: Request) -> exp.Expr:
+    """Give a column the type that the schema says; the time column is a TIMESTAMP until the end."""
+    column, wanted = exp.column(name, quoted=True), request.types.get(name)
+    value: exp.Expr = column
+    if kind == "WHOLE" or (kind == "FLOAT" and wanted == "INT"):
+        value, kind = _whole(name, column), "INT"
+    if name == request.time_column:
+        if kind not in {"INT", "TIMESTAMP", "DATE"}:
+            raise InputError(f"time_column={name}: is {SAID[kind]} in the source, and must be times or whole seconds")
+        value = exp.UnixToTime(this=value) if kind == "INT" else value
+        value = _cast(value, "TIMESTAMP") if kind == "DATE" else value
+    elif wanted and (wanted, kind) not in _FITTING:
+        raise InputError(f"column {name!r} is {SAID[kind]} in the source; the schema says {wanted}")
+    elif wanted == "INT" and kind in {"TIMESTAMP", "DATE"}:
+        value = exp.UnixSeconds(this=_cast(value, "TIMESTAMP") if kind == "DATE" else value)
+    elif wanted == "FLOAT" or (wanted == "BYTES" and kind == "INT"):
+        value = _cast(value, _SQL[wanted])
+    return value if value is column else exp.alias_(value, name, quoted=True)
 
 
-def _as_text(name: str, kind: str) -> exp.Expression:
-    column = exp.column(name, **_Q)
-    return column if kind == "BYTES" else _cast(column, "STRING")
-
-
-def _hash(value: exp.Expression) -> exp.Expression:
-    return exp.FarmFingerprint(expressions=[value])
-
-
-def _split(splits: tuple[str, ...], *, fold: bool) -> exp.Expression:
-    if not fold:
-        return exp.Literal.string(splits[0])
-    # ABS outside of MOD: the absolute value of the least INT64 would overflow.
-    rest = exp.Abs(this=exp.Mod(this=_hash(exp.column(KEY, **_Q)), expression=exp.Literal.number(3)))
-    return exp.func("IF", rest > 0, exp.Literal.string("train"), exp.Literal.string("eval"))
-
-
-def _order() -> exp.Expression:
-    salted = exp.Concat(expressions=[exp.Literal.string(SALT), exp.column(KEY, **_Q)], safe=False, coalesce=False)
-    return _hash(salted)
-
-
-def _output(name: str, request: Request, kinds: Mapping[str, str]) -> exp.Expression:
-    kind = request.types[name]
-    if name in request.derived:
-        expression = request.derived[name].copy()
-        for column in list(expression.find_all(exp.Column)):
-            column.set("table", exp.to_identifier("keyed", quoted=True))
-            column.this.set("quoted", True)
-        return _cast(expression, {"INT": "INT64", "FLOAT": "FLOAT64", "BYTES": "STRING"}[kind])
-    column, found = _column(name), "TIMESTAMP" if name == request.time_column else kinds[name]
-    if (kind, found) == ("INT", "INT") or (kind, found) == ("BYTES", "BYTES"):
-        return column
-    if kind == "INT" and found in {"TIMESTAMP", "DATE"}:
-        return exp.UnixSeconds(this=column)
-    if kind == "INT" and found == "FLOAT":
-        return _whole(name, column)
-    if kind == "FLOAT" and found in {"INT", "FLOAT"}:
-        return _cast(column, "FLOAT64")
-    if kind == "BYTES" and found == "INT":
-        return _cast(column, "STRING")
-    raise InputError(f"column {name!r} is {_SAID.get(found, found)} in the source; the schema says {kind}")
-
-
-_SAID = {
+_SQL = {"INT": "INT64", "FLOAT": "FLOAT64", "BYTES": "STRING"}
+_FITTING = {
+    *(("INT", kind) for kind in ("INT", "TIMESTAMP", "DATE")),
+    *(("FLOAT", kind) for kind in ("INT", "FLOAT")),
+    *(("BYTES", kind) for kind in ("INT", "BYTES")),
+}
+SAID = {
     "INT": "whole numbers",
     "FLOAT": "numbers with fractions",
     "BYTES": "text",
     "TIMESTAMP": "times",
     "DATE": "dates",
+    "OTHER": "of a type that no example can hold",
 }
 
 
-def _whole(name: str, column: exp.Column) -> exp.Expression:
+def _key(name: str, kind: str) -> exp.Expr:
+    if kind not in {"INT", "BYTES"}:
+        raise InputError(f"key_column={name}: is {SAID[kind]} in the source; a key is text or a whole number")
+    column = exp.column(name, quoted=True)
+    return column if kind == "BYTES" else _cast(column, "STRING")
+
+
+def _hash(value: exp.Expr) -> exp.Expr:
+    return exp.FarmFingerprint(expressions=[value])
+
+
+def _split(splits: tuple[str, ...], *, fold: bool) -> exp.Expr:
+    if not fold:
+        return exp.Literal.string(splits[0])
+    # ABS outside of MOD: the absolute value of the least INT64 would overflow.
+    rest = exp.Abs(this=exp.Mod(this=_hash(exp.column(KEY, quoted=True)), expression=exp.Literal.number(3)))
+    return exp.func("IF", rest > 0, exp.Literal.string("train"), exp.Literal.string("eval"))
+
+
+def _order() -> exp.Expr:
+    salted = exp.Concat(
+        expressions=[exp.Literal.string(SALT), exp.column(KEY, quoted=True)], safe=False, coalesce=False
+    )
+    return _hash(salted)
+
+
+def _output(name: str, request: Request) -> exp.Expr:
+    if name in request.derived:
+        expression = request.derived[name].copy()
+        for column in list(expression.find_all(exp.Column)):
+            column.set("table", exp.to_identifier("keyed"))
+            column.this.set("quoted", True)
+        return exp.alias_(_cast(expression, _SQL[request.types[name]]), name, quoted=True)
+    if name == request.time_column:
+        return exp.alias_(exp.UnixSeconds(this=_column(name)), name, quoted=True)
+    return _column(name)
+
+
+def _whole(name: str, column: exp.Column) -> exp.Expr:
     """A cast that refuses to round, since both engines would."""
     said = exp.Concat(
         expressions=[
@@ -229,11 +242,11 @@ def _whole(name: str, column: exp.Column) -> exp.Expression:
     return exp.Case().when(fits, _cast(column.copy(), "INT64")).else_(exp.Anonymous(this="ERROR", expressions=[said]))
 
 
-def _wanted(request: Request, parameters: dict[str, int | datetime], *, fold: bool) -> list[exp.Expression]:
+def _wanted(request: Request, parameters: dict[str, int | datetime], *, fold: bool) -> list[exp.Condition]:
     """Say which rows are taken, and note the parameters that say it."""
     choices = []
     for split, window in request.windows.items():
-        conditions: list[exp.Expression] = [_column(SPLIT).eq(split)] if fold else []
+        conditions: list[exp.Expr] = [_column(SPLIT).eq(split)] if fold else []
         prefix = "" if split == "train" else f"{split}_"
         time = _column(request.time_column)
         for end, name, condition in (

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sqlglot import exp
 
-from components.example_gen.dialect import split_pattern
+from components.example_gen.dialect import quote_name, split_pattern
 
 QUANTILES = tuple(number / 10 for number in range(11))
 MOST_FREQUENT = 20
@@ -44,7 +43,7 @@ def describe_splits(
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, files: str, name: str, kind: str) -> dict[str, Any]:
-    column = exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
+    column = quote_name(name)
     result = connection.execute(
         (_TEXT if kind == "BYTES" else _NUMBER).format(values=f"SELECT {column} AS x FROM read_parquet(?)"), [files]
     )
@@ -57,7 +56,8 @@ _TEXT = f"""
         coalesce(sum(n) FILTER (x IS NOT NULL), 0)::BIGINT AS count,
         coalesce(sum(n) FILTER (x IS NULL), 0)::BIGINT AS missing,
         count(x) AS unique,
-        coalesce(list(struct_pack(value := x, count := n) ORDER BY n DESC, x) FILTER (x IS NOT NULL), [])[1:{MOST_FREQUENT}] AS top
+        coalesce(list(struct_pack(value := x, count := n) ORDER BY n DESC, x) FILTER (x IS NOT NULL), [])
+            [1:{MOST_FREQUENT}] AS top
     FROM (SELECT x, count(*) AS n FROM ({{values}}) GROUP BY x)"""
 _NUMBER = f"""
     SELECT

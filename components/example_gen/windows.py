@@ -59,7 +59,7 @@ def parse_time(text: str, parameter: str) -> datetime:
         InputError: It is no such time.
     """
     try:
-        time = isoparse(text.strip().removesuffix(" UTC").replace(" ", "T", 1))
+        time: datetime = isoparse(text.strip().removesuffix(" UTC").replace(" ", "T", 1))
     except (ValueError, OverflowError) as error:
         raise InputError(
             f"{parameter}={text!r}: no ISO 8601 time ({error}); write for example 2015-07-01 or 2015-07-01T12:00:00Z"

@@ -9,8 +9,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sqlglot import exp
 
+from components.example_gen.dialect import quote_name
 from components.example_gen.selection import KEY, ORDER, SPLIT
 
 ROWS_PER_GROUP = 50_000
@@ -44,8 +44,10 @@ def write_splits(
     Returns:
         Rows by split.
     """
-    columns = ", ".join(f"CAST({_name(name)} AS {_DUCKDB[kind]}) AS {_name(name)}" for name, kind in types.items())
-    ordered = f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {SPLIT}, {ORDER}, {KEY}"  # noqa: S608
+    columns = ", ".join(
+        f"CAST({quote_name(name)} AS {_DUCKDB[kind]}) AS {quote_name(name)}" for name, kind in types.items()
+    )
+    ordered = f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {SPLIT}, {ORDER}, {KEY}"
     schema = pa.schema([*((name, ARROW[kind]) for name, kind in types.items()), (KEY, pa.string())])
     writers = {split: _SplitWriter(directory / split, schema) for split in splits}
     try:
@@ -58,10 +60,6 @@ def write_splits(
         for writer in writers.values():
             writer.close()
     return {split: writer.rows for split, writer in writers.items()}
-
-
-def _name(column: str) -> str:
-    return exp.to_identifier(column, quoted=True).sql(dialect="duckdb")
 
 
 class _SplitWriter:
