@@ -4,13 +4,17 @@ Each is what ``@dsl.component`` makes: call it in a pipeline function to get a t
 kfp, and nothing heavier.
 """
 
-from components.compare.component import compare
+import os
+
 from components.errors import InputError
-
-# from components.example_gen.component import example_gen
 from components.image import IMAGE
-from components.tfma_analyze.component import tfma_analyze
-from components.tft_preprocess.component import tft_preprocess
-from components.train.component import train
 
-__all__ = ["IMAGE", "InputError", "compare", "tfma_analyze", "tft_preprocess", "train"]
+# Inside a step KFP sets this, and its `dsl` then has no decorators: a step imports the work, never the factories.
+if os.environ.get("_KFP_RUNTIME") != "true":
+    from components.compare.component import compare
+    from components.example_gen.component import example_gen
+    from components.tfma_analyze.component import tfma_analyze
+    from components.tft_preprocess.component import tft_preprocess
+    from components.train.component import train
+
+__all__ = ["IMAGE", "InputError", "compare", "example_gen", "tfma_analyze", "tft_preprocess", "train"]

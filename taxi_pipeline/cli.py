@@ -46,9 +46,18 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error that a person can mend is one message and exit code 2, never a traceback."""
+    """Run the command line."""
+    run_reporting_errors(cli)
+
+
+def run_reporting_errors(command: click.Command) -> None:
+    """Run a command; an error that a person can mend is one message and exit code 2, never a traceback.
+
+    Args:
+        command: What to run, with the arguments of this process.
+    """
     try:
-        cli()
+        command()
     except (InputError, MissingExtraError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

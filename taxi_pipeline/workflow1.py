@@ -1,0 +1,108 @@
+"""Train the same model on two feature-engineering variants side by side, and say which variant is better.
+
+python -m taxi_pipeline.workflow1                # writes workflow1.tar.gz for the Pipelines UI
+taxi-pipeline run workflow1                      # runs the same package here
+"""
+
+from kfp import dsl
+
+from components import compare, example_gen, tfma_analyze, tft_preprocess, train
+from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, TIME_COLUMN
+
+SAMPLE = "sample://trips"
+"""Handle of the trips that come with this package."""
+
+
+@dsl.pipeline(name="workflow1", description="Chicago taxi trips: one model on two feature-engineering variants.")
+def workflow1(
+    input_handle_train: str = SAMPLE,
+    input_handle_eval: str = SAMPLE,
+    ts1: str = "",
+    ts2: str = "",
+    max_rows: int = 0,
+    preprocessing_module1: str = "taxi_pipeline.preprocessing",
+    preprocessing_module2: str = "taxi_pipeline.preprocessing2",
+    model_module: str = "taxi_pipeline.model",
+    eval_config: str = "taxi_pipeline.eval_config",
+    train_steps: int = 1000,
+    batch_size: int = 40,
+    hidden_units: list = [100, 70, 50, 25],  # noqa: B006 - a pipeline's defaults are part of its specification
+    learning_rate: float = 0.02,
+    wide_learning_rate: float = 0.02,
+    seed: int = 1,
+):
+    """Train one model on two feature-engineering variants and compare them on the same eval trips.
+
+    Args:
+        input_handle_train: Where the train trips are: CSV or Parquet files (path or glob), or a sample.
+        input_handle_eval: Where the eval trips are. If it is the same, a hash of the trip's key splits them, 2/3 to
+            train and 1/3 to eval.
+        ts1: Take trips that start at this moment (ISO 8601, UTC) or later; empty takes all.
+        ts2: Take trips that start before this moment; empty takes all.
+        max_rows: Take a reproducible sample of this many trips from each source; 0 takes all.
+        preprocessing_module1: Path or dotted name of the first variant, a module with `preprocessing_fn`.
+        preprocessing_module2: The same of the second variant.
+        model_module: Path or dotted name of a module with `build_model`.
+        eval_config: Path or dotted name of slices, metrics and thresholds.
+        train_steps: Number of batches to train on, for each variant.
+        batch_size: Trips a batch.
+        hidden_units: Units of each hidden layer of the deep part.
+        learning_rate: Of the deep part.
+        wide_learning_rate: Of the wide part.
+        seed: Of the initial weights and of the order of trips.
+    """
+    rows = example_gen(
+        input_handle_train=input_handle_train,
+        input_handle_eval=input_handle_eval,
+        schema="taxi_pipeline.schema",
+        key_column=KEY_COLUMN,
+        derived_columns=DERIVED_COLUMNS,
+        time_column=TIME_COLUMN,
+        max_rows=max_rows,
+        ts1=ts1,
+        ts2=ts2,
+        eval_ts1=ts1,
+        eval_ts2=ts2,
+    )
+    evaluations = []
+    for number, module in enumerate((preprocessing_module1, preprocessing_module2), start=1):
+        transformed = tft_preprocess(examples=rows.outputs["examples"], preprocessing_module=module)
+        transformed.set_display_name(f"preprocess{number}")
+        trained = train(
+            examples=rows.outputs["examples"],
+            transformed_examples=transformed.outputs["transformed_examples"],
+            transform_graph=transformed.outputs["transform_graph"],
+            model_module=model_module,
+            label_key=LABEL_KEY,
+            train_steps=train_steps,
+            batch_size=batch_size,
+            hidden_units=hidden_units,
+            learning_rate=learning_rate,
+            wide_learning_rate=wide_learning_rate,
+            seed=seed,
+        )
+        trained.set_display_name(f"train{number}")
+        analyzed = tfma_analyze(
+            examples=rows.outputs["examples"],
+            model=trained.outputs["model"],
+            eval_config=eval_config,
+            label_key=LABEL_KEY,
+        )
+        analyzed.set_display_name(f"analyze{number}")
+        evaluations.append(analyzed.outputs["evaluation"])
+    compare(
+        examples=rows.outputs["examples"],
+        evaluation1=evaluations[0],
+        evaluation2=evaluations[1],
+        name1="preprocessing1",
+        name2="preprocessing2",
+        label_key=LABEL_KEY,
+        rule_column="payment_type",
+        rule_value="Credit Card",
+    )
+
+
+if __name__ == "__main__":
+    from taxi_pipeline.compiler.command import compile_main
+
+    compile_main(workflow1)
