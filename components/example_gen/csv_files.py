@@ -6,7 +6,7 @@ import csv
 import gzip
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -119,21 +119,28 @@ def open_csv(
 
 
 def _sniff(heads: list[tuple[list[str], list[list[str]]]], name: str) -> str:
-    """Tell the type of a column from its first values."""
+    """Tell the type that most of a column's first values have."""
     values = [
         row[header.index(name)]
         for header, rows in heads
         for row in rows
         if len(row) == len(header) and row[header.index(name)]
     ]
-    for kind, parse in (("INT", int), ("FLOAT", float), ("TIMESTAMP", isoparse)):
-        try:
-            for value in values:
-                parse(value.strip().replace(" ", "T", 1))
-        except ValueError:
-            continue
-        return kind if values else "BYTES"
-    return "BYTES"
+    fitting = {
+        kind: sum(_parses(parse, value) for value in values)
+        for kind, parse in (("INT", int), ("FLOAT", float), ("TIMESTAMP", isoparse))
+    }
+    best = max(fitting, key=lambda kind: fitting[kind])
+    # What does not fit then is an error with its line, which "this column is text" would hide.
+    return best if fitting[best] * 2 > len(values) else "BYTES"
+
+
+def _parses(parse: Callable[[str], object], value: str) -> bool:
+    try:
+        parse(value.strip().replace(" ", "T", 1))
+    except ValueError:
+        return False
+    return True
 
 
 def check_rejects(connection: duckdb.DuckDBPyConnection, handle: Handle) -> None:

@@ -51,7 +51,7 @@ def prove_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
         return f"not proved: {count} eval rows equal a train row in every column, and rows bring no key"
     handles = " and ".join(str(source.table.handle) for source in sources)
     raise InputError(
-        f"{handles}: {count} rows of eval are rows of train, too, for example the one with key {key}. Give sources "
+        f"{handles}: eval rows that are train rows, too: {count}, for example the one with key {key}. Give sources "
         "without a common row, or the same handle twice (rows are then split by a hash of their key)"
     )
 
@@ -63,6 +63,6 @@ def _check_keys(connection: duckdb.DuckDBPyConnection, examples: Path, source: S
     ).fetchall()[0][0]
     if missing:
         raise InputError(
-            f"{source.table.handle}: {missing} rows have no value in the key column {source.request.key_column!r}; "
+            f"{source.table.handle}: rows without a value in the key column {source.request.key_column!r}: {missing}; "
             "fill it, or leave key_column empty to make the key of the row's content"
         )
