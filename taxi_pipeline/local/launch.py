@@ -94,7 +94,9 @@ class Launcher:
             try:
                 return await self._nursery.launch(order, log, needs)
             except NurseryLostError:
-                self._nursery = None
+                if self._nursery is not None:
+                    self._nursery.close()
+                    self._nursery = None
                 raise
         return await self._launch_fresh(order, log)
 

@@ -124,7 +124,10 @@ class Nursery:
 
     def _reap(self) -> None:
         for child in list(self._children):
-            pid, status, usage = os.wait4(child, os.WNOHANG)
+            try:
+                pid, status, usage = os.wait4(child, os.WNOHANG)
+            except ChildProcessError:  # another signal came in between, and its handler was first
+                continue
             if pid == 0:
                 continue
             with contextlib.suppress(OSError):  # processes that the step left behind

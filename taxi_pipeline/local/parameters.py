@@ -48,7 +48,7 @@ def cast(value: Any, kind: str) -> Any:
         return value if isinstance(value, str) else json.dumps(_plain(value))
     if kind and isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = json.loads(value.lower() if kind == "BOOLEAN" else value)
         except ValueError:
             raise InputError(f"{value!r} is not {_NAMES.get(kind, kind)} ({kind})") from None
     if kind == "NUMBER_DOUBLE" and isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -174,7 +174,8 @@ class StepRunner:
             pass
         if ended.code == DISK_FULL:
             free = shutil.disk_usage(self._run_dir.path).free
-            return StepError(f"disk full: {free / 1e6:.1f} MB free at {self._run_dir.path}", "OSError")
+            where = self._run_dir.path
+            return StepError(f"disk full: {free / 1e6:.1f} MB free at {where}; make room, or choose another", "OSError")
         if ended.code < 0:
             name = signal.Signals(-ended.code).name
             hint = "; the system ends processes so when memory runs out" if name == "SIGKILL" else ""
