@@ -1,0 +1,50 @@
+# Needs nothing but Python 3.10-3.13 (PYTHON=python3.12 names another one) and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+# Set around us, it would make every import two to three times slower.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo test test-fast lint bench clean
+
+help:
+	@echo "make setup      prepare .venv, once"
+	@echo "make demo       run workflow1 on real Chicago taxi trips and compile it for the Pipelines UI"
+	@echo "make test       run all tests"
+	@echo "make test-fast  run the tests that need seconds"
+	@echo "make lint       ruff, mypy --strict, import contracts"
+	@echo "make bench      measure what docs/benchmarks.md tells"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info < (3, 14), f"Python 3.10 to 3.13 is needed, and this is {sys.version}: make PYTHON=python3.12 …"'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing (a few minutes, once; about 3 GB) …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	touch $@
+
+demo: setup
+	@$(BIN)/taxi-pipeline run workflow1
+	@$(BIN)/python -m taxi_pipeline.workflow1 -o workflow1.tar.gz
+	@echo "workflow1.tar.gz is ready to be uploaded in the Pipelines UI"
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-fast: setup
+	$(BIN)/python -m pytest -m 'not e2e and not conformance'
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) runs
