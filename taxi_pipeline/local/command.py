@@ -17,6 +17,8 @@ from taxi_pipeline.local.runner import run
 from taxi_pipeline.local.summary import print_summary
 from taxi_pipeline.workflows import find_workflow
 
+_PIPE_WIDTH = 160
+
 
 @click.command("run")
 @click.argument("workflow")
@@ -86,4 +88,6 @@ def _show(result: RunResult, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:
-        print_summary(Console(), result)
+        console = Console()
+        # A pipe has no width: leave lines long enough that a metric is not broken in two.
+        print_summary(console if console.is_terminal else Console(width=_PIPE_WIDTH), result)

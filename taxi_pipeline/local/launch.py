@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,9 @@ from typing import Any, Literal
 from taxi_pipeline.local.nursery import MAX_MESSAGE, end_groups
 
 Isolation = Literal["fork", "process"]
+
+OnImport = Callable[[str, float | None], None]
+OnStart = Callable[[], None]
 
 _GRACE = 3.0  # seconds; a little more than the nursery gives the steps
 
@@ -68,21 +71,23 @@ class Launcher:
         isolation: ``fork``: steps are forked from a nursery. ``process``: each is a fresh interpreter.
         modules: What the nursery imports, in this order.
         imports_log: Where it says what it imported, and how long that took.
+        on_import: Told of each module, without seconds when its import begins and with them when it has ended.
     """
 
-    def __init__(self, isolation: Isolation, modules: Sequence[str], imports_log: Path) -> None:
+    def __init__(self, isolation: Isolation, modules: Sequence[str], imports_log: Path, on_import: OnImport) -> None:
         self._fresh: set[int] = set()
         self._nursery: _NurseryClient | None = None
         if isolation == "fork":
-            self._nursery = _NurseryClient(modules, imports_log)
+            self._nursery = _NurseryClient(modules, imports_log, on_import)
 
-    async def launch(self, order: Path, log: Path, needs: Sequence[str] | None) -> Ended:
+    async def launch(self, order: Path, log: Path, needs: Sequence[str] | None, on_start: OnStart) -> Ended:
         """Start a process that carries out an order, and wait for its end.
 
         Args:
             order: What `taxi_pipeline.local.step.run_step` reads.
             log: Where its output goes.
             needs: The modules it imports; none when it shall not be forked.
+            on_start: Told when the process has started, which may have to wait for an import.
 
         Returns:
             How it ended.
@@ -92,15 +97,15 @@ class Launcher:
         """
         if self._nursery is not None and needs is not None:
             try:
-                return await self._nursery.launch(order, log, needs)
+                return await self._nursery.launch(order, log, needs, on_start)
             except NurseryLostError:
                 if self._nursery is not None:
                     self._nursery.close()
                     self._nursery = None
                 raise
-        return await self._launch_fresh(order, log)
+        return await self._launch_fresh(order, log, on_start)
 
-    async def _launch_fresh(self, order: Path, log: Path) -> Ended:
+    async def _launch_fresh(self, order: Path, log: Path, on_start: OnStart) -> Ended:
         with log.open("ab") as file:
             process = subprocess.Popen(
                 _python("taxi_pipeline.local.step", order, os.getpid()),
@@ -111,6 +116,7 @@ class Launcher:
                 start_new_session=True,
             )
         self._fresh.add(process.pid)
+        on_start()
         ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         threading.Thread(target=_wait, args=(process, asyncio.get_running_loop(), ended), daemon=True).start()
         result = await ended
@@ -127,9 +133,11 @@ class Launcher:
 class _NurseryClient:
     """The runner's end of the socket."""
 
-    def __init__(self, modules: Sequence[str], imports_log: Path) -> None:
+    def __init__(self, modules: Sequence[str], imports_log: Path, on_import: OnImport) -> None:
         self._ids = itertools.count()
         self._futures: dict[int, asyncio.Future[Ended]] = {}
+        self._on_start: dict[int, OnStart] = {}
+        self._on_import = on_import
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, imports_log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -145,10 +153,11 @@ class _NurseryClient:
         asyncio.get_running_loop().add_reader(self._socket, self._read)
         self._send(modules=list(modules))
 
-    async def launch(self, order: Path, log: Path, needs: Sequence[str]) -> Ended:
+    async def launch(self, order: Path, log: Path, needs: Sequence[str], on_start: OnStart) -> Ended:
         number = next(self._ids)
         future: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._futures[number] = future
+        self._on_start[number] = on_start
         self._send(id=number, order=str(order), log=str(log), needs=list(needs))
         return await future
 
@@ -181,10 +190,13 @@ class _NurseryClient:
             self._lost()
             return
         message = json.loads(data)
-        if "status" not in message:
-            return
-        future = self._futures.pop(message["id"])
-        _settle(future, Ended(message["status"], message["cpu_seconds"], message["peak_memory_bytes"]))
+        if "module" in message:
+            self._on_import(message["module"], message.get("seconds"))
+        elif "pid" in message:
+            self._on_start.pop(message["id"])()
+        else:
+            future = self._futures.pop(message["id"])
+            _settle(future, Ended(message["status"], message["cpu_seconds"], message["peak_memory_bytes"]))
 
     def _lost(self) -> None:
         for future in self._futures.values():

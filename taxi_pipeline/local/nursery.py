@@ -31,8 +31,8 @@ class Nursery:
     """Serves the runner at the other end of a socket, one JSON object a message.
 
     From the runner: first ``{"modules": […]}``, then ``{"id", "order", "log", "needs"}`` for each step.
-    To the runner: ``{"id", "pid"}`` when a step has started, ``{"id", "status", "cpu_seconds", "peak_memory_bytes"}``
-    when it has ended.
+    To the runner: ``{"module"}`` before an import and ``{"module", "seconds"}`` after it; ``{"id", "pid"}`` when a step
+    has started, ``{"id", "status", "cpu_seconds", "peak_memory_bytes"}`` when it has ended.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -82,13 +82,16 @@ class Nursery:
             self._end()
 
     def _import(self, module: str) -> None:
+        self._send(module=module)
         began = time.monotonic()
         try:
             importlib.import_module(module)
         except BaseException:
             traceback.print_exc()
         self._done.add(module)
-        print(f"{time.monotonic() - began:6.2f} s  {module}", flush=True)  # noqa: T201 - the log of the imports
+        seconds = time.monotonic() - began
+        print(f"{seconds:6.2f} s  {module}", flush=True)  # noqa: T201 - the log of the imports
+        self._send(module=module, seconds=seconds)
 
     def _fork(self, order: dict[str, Any]) -> None:
         sys.stdout.flush()

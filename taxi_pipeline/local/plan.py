@@ -69,6 +69,11 @@ class Task:
     condition: Condition | None
 
     @property
+    def display_name(self) -> str:
+        """What its author calls it."""
+        return str(self.spec.get("taskInfo", {}).get("name", self.name))
+
+    @property
     def after(self) -> tuple[str, ...]:
         """Names of the tasks that must have ended before this one starts."""
         return _after(self.spec)
@@ -98,15 +103,15 @@ class Dag:
     spec: Mapping[str, Any]
     tasks: tuple[Task, ...]
 
-    def steps(self, place: Place) -> Iterator[tuple[str, Task]]:
-        """Name the steps that are known before anything runs: what a loop repeats is not."""
+    def steps(self, place: Place) -> Iterator[tuple[str, str]]:
+        """Give name and display name of the steps that are known before anything runs: what a loop repeats is not."""
         for task in self.tasks:
             if task.iterator:
                 continue
             if task.dag:
                 yield from task.dag.steps(place.inside(task.name))
             else:
-                yield place.name(task.name), task
+                yield place.name(task.name), task.display_name
 
     def functions(self) -> Iterator[tuple[Task, Function]]:
         """Give every Python step, those in loops too."""

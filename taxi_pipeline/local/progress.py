@@ -54,11 +54,13 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._begun = False
         self._shown: dict[str, tuple[str, int]] = {}
 
     def __call__(self, result: RunResult, step: Step | None) -> None:
         if step is None:
-            if result.status == "running":
+            if not self._begun:
+                self._begun = True
                 self._print(f"{result.pipeline} started in {result.run_dir}")
             return
         before = self._shown.get(step.name)
@@ -67,11 +69,11 @@ class _Lines:
         self._shown[step.name] = (step.status, step.attempts)
         if step.status == "running":
             again = f" again (attempt {step.attempts}; {step.error})" if step.attempts > 1 else ""
-            self._print(f"{step.name} started{again}")
+            self._print(f"{step.label} started{again}")
         elif step.status != "pending":
             seconds = f" ({step.seconds:.1f} s)" if step.seconds is not None else ""
             detail = step.error or step.reason
-            self._print(f"{step.name} {step.status}{seconds}{f': {detail}' if detail else ''}")
+            self._print(f"{step.label} {step.status}{seconds}{f': {detail}' if detail else ''}")
 
     def _print(self, text: str) -> None:
         now = datetime.datetime.now().astimezone()
@@ -102,6 +104,7 @@ class _View:
             title=f"{escape(result.pipeline)}  {done} of {len(steps)} steps  {seconds // 60}:{seconds % 60:02}",
             title_justify="left",
             title_style="bold",
+            caption_justify="left",
             box=None,
             show_header=False,
             expand=True,
@@ -110,11 +113,12 @@ class _View:
         table.add_column(no_wrap=True)
         table.add_column(justify="right", no_wrap=True)
         table.add_column(ratio=1, no_wrap=True, overflow="ellipsis", style="dim")
+        table.caption = next((f"importing {name}" for name, spent in result.imports.items() if spent is None), None)
         if len(steps) > _ROWS:
             steps = [step for step in steps if step.status in ("running", "failed")][-_ROWS:]
         for step in steps:
             sign, style = SYMBOLS[step.status]
-            table.add_row(Text(sign, style), Text(step.name), self._seconds(step), Text(_detail(step)))
+            table.add_row(Text(sign, style), Text(step.label), self._seconds(step), Text(_detail(step)))
         return table
 
     def _seconds(self, step: Step) -> str:

@@ -10,7 +10,7 @@ import json
 import platform
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,10 +55,15 @@ class Record:
             started=utc_now().isoformat(timespec="milliseconds"),
         )
 
-    def add(self, *names: str) -> None:
-        """Note steps that are going to come."""
-        steps = {name: Step(name) for name in names if name not in self.result.steps}
-        self.result = replace(self.result, steps={**self.result.steps, **steps})
+    def add(self, steps: Iterable[tuple[str, str]]) -> None:
+        """Note steps that are going to come.
+
+        Args:
+            steps: The name of each, and its display name.
+        """
+        known = self.result.steps
+        added = {name: Step(name, display_name) for name, display_name in steps if name not in known}
+        self.result = replace(self.result, steps={**known, **added})
         self._write()
 
     def change(self, step: str, **changes: Any) -> None:
@@ -72,6 +77,18 @@ class Record:
         self.result = replace(self.result, steps={**self.result.steps, step: changed})
         self._write()
         self._observer(self.result, changed)
+
+    def importing(self, module: str, seconds: float | None) -> None:
+        """Note what is imported for all steps.
+
+        Args:
+            module: Its dotted name.
+            seconds: How long it took; none when it begins.
+        """
+        spent = None if seconds is None else round(seconds, 3)
+        self.result = replace(self.result, imports={**self.result.imports, module: spent})
+        self._write()
+        self._observer(self.result, None)
 
     def begin(self) -> None:
         """Write the first state, or raise ``OSError`` where that is impossible."""

@@ -59,6 +59,7 @@ class Step:
     Attributes:
         name: Its name in the pipeline; in a loop with the iteration (``train/0``), in a nested pipeline with that
             pipeline's (``inner/train``).
+        display_name: What its author calls it (``set_display_name``).
         status: ``pending``, ``running``, ``succeeded``, ``failed``, ``skipped`` or ``interrupted``.
         reason: Why it was skipped.
         error: Why it failed: the message for a person; the log holds the traceback.
@@ -75,6 +76,7 @@ class Step:
     """
 
     name: str
+    display_name: str = ""
     status: StepStatus = "pending"
     reason: str | None = None
     error: str | None = None
@@ -88,6 +90,11 @@ class Step:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Its name, with what its author calls it where that is something else."""
+        return self.name if self.display_name in ("", self.name) else f"{self.name} ({self.display_name})"
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -116,6 +123,7 @@ class RunResult:
         versions: Versions of Python and of the libraries that the steps ran with.
         steps: The steps by name, in the order in which they can run.
         outputs: The parameters that the pipeline returned.
+        imports: Seconds that each module took that was imported once for all steps; none while that goes on.
         started: UTC time, ISO 8601.
         ended: UTC time, ISO 8601.
         seconds: Wall time.
@@ -133,6 +141,7 @@ class RunResult:
     seconds: float | None = None
     steps: Mapping[str, Step] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    imports: Mapping[str, float | None] = field(default_factory=dict)
 
     def artifact(self, step: str, output: str) -> Artifact:
         """Find an artifact.
@@ -182,6 +191,7 @@ class RunResult:
                 },
             }
             return {
+                "display_name": of.display_name,
                 "status": of.status,
                 "reason": of.reason,
                 "error": of.error,
@@ -218,6 +228,7 @@ class RunResult:
             "package": {"path": place(self.package), "sha256": self.package_sha256},
             "versions": dict(self.versions),
             "outputs": dict(self.outputs),
+            "imports": dict(self.imports),
             "steps": {name: step(of) for name, of in self.steps.items()},
         }
 
@@ -283,6 +294,7 @@ class RunResult:
             seconds=content["seconds"],
             steps={name: step(name, of) for name, of in content["steps"].items()},
             outputs=content["outputs"],
+            imports=content["imports"],
         )
 
 

@@ -124,7 +124,8 @@ class _Job:
 
     async def _walk(self) -> Outcome:
         modules = [name for _, function in self.plan.functions() for name in function.imports]
-        launcher = launch.Launcher(self.isolation, list(dict.fromkeys(modules)), self.run_dir.imports_log)
+        modules = list(dict.fromkeys(modules))
+        launcher = launch.Launcher(self.isolation, modules, self.run_dir.imports_log, self.record.importing)
         try:
             facts = self._facts()
             runner = StepRunner(self.run_dir, self.record, launcher, self.parallelism, facts)
@@ -195,7 +196,7 @@ def _prepare(
         for directory in (where.artifacts, where.workspace, where.imports_log.parent):
             directory.mkdir()
         record = Record(where, name, parameters, package, observer)
-        record.add(*(step for step, _ in plan.steps(Place())))
+        record.add(plan.steps(Place()))
         record.begin()
     except OSError as error:
         raise InputError(f"{where.path}: cannot write to the run directory: {why(error, where.path)}") from error

@@ -71,9 +71,10 @@ class Scheduler:
 
     async def _one(self, task: Task, inputs: Values, place: Place) -> Outcome:
         if task.dag is None:
+            self._record.add([(place.name(task.name), task.display_name)])
             return await self._runner.run(place.name(task.name), task, inputs)
         inside = place.inside(task.name)
-        self._record.add(*(name for name, _ in task.dag.steps(inside)))
+        self._record.add(task.dag.steps(inside))
         return await self.run(task.dag, inputs, inside)
 
     async def _loop(self, task: Task, iterator: Mapping[str, Any], inputs: Values, place: Place) -> Outcome:

@@ -15,7 +15,7 @@ from typing import Any
 from components.errors import InputError
 from taxi_pipeline.local.contract import make_executor_input, read_outputs
 from taxi_pipeline.local.executors import Function, Importer
-from taxi_pipeline.local.launch import Ended, Launcher, NurseryLostError
+from taxi_pipeline.local.launch import Ended, Launcher, NurseryLostError, OnStart
 from taxi_pipeline.local.parameters import cast
 from taxi_pipeline.local.placeholders import expand, fill_all
 from taxi_pipeline.local.plan import Task
@@ -73,29 +73,31 @@ class StepRunner:
             "parameters": dict(inputs.parameters),
             "artifacts": {key: [each.uri for each in made] for key, made in inputs.artifacts.items()},
         }
-        began: float | None = None
+        watch = _Stopwatch()
         policy = task.spec.get("retryPolicy", {})
         last = int(policy.get("maxRetryCount", 0)) + 1
         for attempt in range(1, last + 1):
+            log = self._log(name, task, attempt)
+
+            def started(attempt: int = attempt, log: Path | None = log) -> None:
+                noted = {} if watch.running else {"started": utc_now().isoformat(timespec="milliseconds")}
+                watch.start()
+                self._record.change(name, status="running", attempts=attempt, inputs=given, log=log, **noted)
+
             async with self._slots:
-                began = began or time.monotonic()
-                first = (
-                    {"started": utc_now().isoformat(timespec="milliseconds"), "inputs": given} if attempt == 1 else {}
-                )
-                log = self._log(name, task, attempt)
-                self._record.change(name, status="running", attempts=attempt, log=log, **first)
                 try:
-                    outputs = await self._attempt(name, task, inputs)
+                    outputs = await self._attempt(name, task, inputs, started)
                 except StepError as error:
                     failure = error
                 except asyncio.CancelledError:
-                    self._record.change(name, status="interrupted", seconds=_since(began))
+                    if watch.running:
+                        self._record.change(name, status="interrupted", seconds=watch.seconds)
                     raise
                 else:
                     self._record.change(
                         name,
                         status="succeeded",
-                        seconds=_since(began),
+                        seconds=watch.seconds,
                         parameters=outputs.parameters,
                         artifacts={key: made[0] for key, made in outputs.artifacts.items()},
                         error=None,
@@ -104,41 +106,44 @@ class StepRunner:
                     return Outcome("succeeded", outputs)
                 finally:
                     shutil.rmtree(self._run_dir.partial(name), ignore_errors=True)
-            self._record.change(name, error=str(failure), error_type=failure.type, seconds=_since(began))
+            self._record.change(name, error=str(failure), error_type=failure.type, seconds=watch.seconds)
             if attempt < last:
                 await asyncio.sleep(_backoff(policy, attempt))
-        self._record.change(name, status="failed")
+        self._record.change(name, status="failed", inputs=given)
         return Outcome("failed", errors=(f"{name}: {failure}",))
 
     def _log(self, name: str, task: Task, attempt: int) -> Path | None:
         if isinstance(task.executor, Importer):
             return None
         log = self._run_dir.log(name)
-        log.parent.mkdir(parents=True, exist_ok=True)
         if attempt > 1:
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"\n--- attempt {attempt} ---\n")
         return log
 
-    async def _attempt(self, name: str, task: Task, inputs: Values) -> Values:
+    async def _attempt(self, name: str, task: Task, inputs: Values, started: OnStart) -> Values:
         try:
             if isinstance(task.executor, Importer):
+                started()
                 return self._import(name, task.executor, task, inputs)
-            return await self._process(name, task, inputs)
-        except NurseryLostError:  # not the step's fault: once more, in a process of its own
-            shutil.rmtree(self._run_dir.partial(name), ignore_errors=True)
-            return await self._process(name, task, inputs)
+            try:
+                return await self._process(name, task, inputs, started)
+            except NurseryLostError:  # not the step's fault: once more, in a process of its own
+                shutil.rmtree(self._run_dir.partial(name), ignore_errors=True)
+                return await self._process(name, task, inputs, started)
         except InputError as error:
             raise StepError(str(error), "InputError") from error
         except OSError as error:
             full = "disk full: " if is_full(error) else ""
             raise StepError(f"{full}{why(error, self._run_dir.path)}", type(error).__name__) from error
 
-    async def _process(self, name: str, task: Task, inputs: Values) -> Values:
+    async def _process(self, name: str, task: Task, inputs: Values, started: OnStart) -> Values:
         scratch = self._run_dir.partial(name)
         outputs = scratch / "outputs"
         outputs.mkdir(parents=True)
         (scratch / "parameters").mkdir()
+        log = self._run_dir.log(name)
+        log.parent.mkdir(parents=True, exist_ok=True)
         executor_input = make_executor_input(task, inputs, outputs)
         facts = self._facts_of(name, task)
         function = task.executor if isinstance(task.executor, Function) else None
@@ -154,7 +159,7 @@ class StepRunner:
         # Modules read the environment when they are imported: a step with its own imports them itself.
         needs = function.imports if function and not task.environment else None
         try:
-            ended = await self._launcher.launch(order_path, self._run_dir.log(name), needs)
+            ended = await self._launcher.launch(order_path, log, needs, started)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         spent = (self._record.result.steps[name].cpu_seconds or 0.0) + ended.cpu_seconds
@@ -196,8 +201,23 @@ class StepRunner:
         return Values({}, {"artifact": (artifact,)})
 
 
-def _since(began: float) -> float:
-    return round(time.monotonic() - began, 3)
+class _Stopwatch:
+    """Seconds since the first attempt started."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._began is not None
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self._began is None else round(time.monotonic() - self._began, 3)
+
+    def start(self) -> None:
+        if self._began is None:
+            self._began = time.monotonic()
 
 
 def _backoff(policy: Mapping[str, Any], attempt: int) -> float:

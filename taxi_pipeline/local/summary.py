@@ -28,11 +28,11 @@ def print_summary(console: Console, result: RunResult) -> None:
         sign, style = SYMBOLS[step.status]
         seconds = f"{step.seconds:.1f}" if step.seconds is not None else ""
         metrics = ", ".join(f"{name} {_number(value)}" for name, value in step.metrics.items())
-        table.add_row(Text(step.name), Text(f"{sign} {step.status}", style), seconds, Text(metrics))
+        table.add_row(Text(step.label), Text(f"{sign} {step.status}", style), seconds, Text(metrics))
     console.print(table)
     for step in result.steps.values():
         if step.status == "failed":
-            _say(console, f"\n{step.name} failed: {step.error}")
+            _say(console, f"\n{step.label} failed: {step.error}")
             if step.log is not None and step.error_type not in ("InputError", "MissingExtraError"):
                 _say(console, f"full log: {near(step.log)}")
     seconds = f" in {result.seconds:.1f} s" if result.seconds is not None else ""
