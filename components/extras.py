@@ -27,7 +27,7 @@ def require(module: str, extra: str = "local") -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         top = module.partition(".")[0]
-        if error.name is None or error.name.partition(".")[0] != top:
+        if error.name != top:
             raise  # it is installed, and something inside it is missing
         raise MissingExtraError(
             f"{top} is not installed: it comes with the extra [{extra}]. Run: pip install 'taxi-pipeline[{extra}]'",

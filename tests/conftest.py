@@ -1,0 +1,41 @@
+"""What all tests share: golden files, and one finished run of workflow1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--regenerate-golden", action="store_true", help="write the golden files anew instead of comparing with them"
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with a golden file, or write it with --regenerate-golden."""
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--regenerate-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            return
+        assert path.is_file(), f"no golden file {name}: run pytest --regenerate-golden and look at what it wrote"
+        assert text == path.read_text(encoding="utf-8"), f"{name} has changed: if that is meant, --regenerate-golden"
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def workflow1_run(tmp_path_factory: pytest.TempPathFactory):
+    """One run of workflow1 with its defaults, on the bundled trips, that all end-to-end tests look at."""
+    from taxi_pipeline.local import run
+    from taxi_pipeline.workflow1 import workflow1
+
+    return run(workflow1, run_dir=tmp_path_factory.mktemp("runs") / "workflow1")
