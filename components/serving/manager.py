@@ -276,6 +276,8 @@ class Manager:
                     continue
                 version.state = UNLOADING  # from here on nobody new comes
                 self._changed.wait_for(lambda version=version: not version.users, timeout=60)  # type: ignore[misc]
+                if version.servable is not None and not version.users:
+                    version.servable.close()
                 version.servable, version.state = None, END
                 version.batchers.clear()
                 self._changed.notify_all()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from components.serving.errors import Code, ServingError, invalid
 
@@ -19,6 +21,9 @@ DEFAULT_SIGNATURE = "serving_default"
 
 class Servable:
     """A SavedModel that answers by its signatures.
+
+    It runs in a session, as in TF-Serving, which loads it in a third of the time and calls it with less overhead than
+    ``tf.saved_model.load`` and its functions.
 
     Args:
         path: Directory of the SavedModel.
@@ -32,16 +37,34 @@ class Servable:
     def __init__(self, path: str, name: str, version: int) -> None:
         self.name = name
         self.version = version
-        with tf.io.gfile.GFile(f"{path}/saved_model.pb", "rb") as file:
-            content = file.read()
-        graphs = saved_model_pb2.SavedModel.FromString(content).meta_graphs
-        if not graphs:
-            raise ValueError(f"{path}/saved_model.pb holds no graph")
-        self.signature_defs: dict[str, meta_graph_pb2.SignatureDef] = dict(graphs[0].signature_def)
-        self._loaded = tf.saved_model.load(path)  # kept: its signatures hold its variables weakly
-        self._functions = dict(self._loaded.signatures)
-        for signature in self._functions:
-            self._warm_up(signature)
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph)
+        try:
+            with graph.as_default(), _quiet():
+                loaded = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], path)
+            self.signature_defs: dict[str, meta_graph_pb2.SignatureDef] = dict(loaded.signature_def)
+            self._functions = {
+                signature: self._function(definition)
+                for signature, definition in self.signature_defs.items()
+                if definition.method_name and definition.outputs
+            }
+            for signature in self._functions:
+                self._warm_up(signature)
+        except BaseException:
+            self._session.close()
+            raise
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._session.close()
+
+    def _function(self, signature: meta_graph_pb2.SignatureDef) -> Callable[[Mapping[str, Array]], list[Any]]:
+        names = sorted(signature.inputs)
+        call = self._session.make_callable(
+            [signature.outputs[name].name for name in sorted(signature.outputs)],
+            [signature.inputs[name].name for name in names],
+        )
+        return lambda inputs: call(*[inputs[name] for name in names])  # type: ignore[no-any-return]
 
     def signature(self, name: str) -> meta_graph_pb2.SignatureDef:
         """Find a signature.
@@ -129,14 +152,14 @@ class Servable:
         Raises:
             ServingError: The model cannot compute them.
         """
-        function = self._functions[signature_name or DEFAULT_SIGNATURE]
+        name = signature_name or DEFAULT_SIGNATURE
         try:
-            outputs = function(**{name: tf.constant(value) for name, value in inputs.items()})
-            return {name: value.numpy() for name, value in outputs.items()}
+            values = self._functions[name](inputs)
         except tf.errors.OpError as error:
             raise ServingError(Code(error.error_code), _plain(error.message)) from None
         except (TypeError, ValueError) as error:
             raise invalid(str(error)) from None
+        return dict(zip(sorted(self.signature_defs[name].outputs), values, strict=True))
 
     def _warm_up(self, signature_name: str) -> None:
         """Call once with no rows: the first call of a function is many times slower than the others."""
@@ -159,7 +182,16 @@ def _shape(sizes: Any) -> str:
 
 def _plain(message: str) -> str:
     """Take the sentence out of what TensorFlow wraps around an error of a graph."""
-    found = re.search(r"stack traces unavailable>\n(.*)", message, re.DOTALL)
-    text = found.group(1) if found else message
-    text = re.sub(r"\n\t? *\[\[.*", "", text, flags=re.DOTALL)
-    return re.sub(r"^\{\{.*?\}\} ", "", text).strip() or message
+    text = re.sub(r"\n\s*\[\[.*|\n\nOriginal stack trace.*", "", message, flags=re.DOTALL)
+    return re.sub(r"^\d+ root error\(s\) found\.\s+\(0\) \w+: |^\{\{.*?\}\} ", "", text).strip() or message
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the advice to load by `tf.saved_model.load`."""
+    level = tf.get_logger().level
+    tf.get_logger().setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        tf.get_logger().setLevel(level)
