@@ -37,7 +37,7 @@ def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / SPEC_MEMBER
         compiler.Compiler().compile(pipeline, str(path))
-        text = path.read_text(encoding="utf-8")
+        text = _commented(path.read_text(encoding="utf-8"))
     if image is None or image == IMAGE:
         return text
     documents = list(yaml.safe_load_all(text))
@@ -46,6 +46,13 @@ def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
         if container.get("image") == IMAGE:
             container["image"] = image
     return yaml.safe_dump_all(documents, sort_keys=True)
+
+
+def _commented(text: str) -> str:
+    """Mend the comment that KFP writes above a specification: a default of several lines leaves it after the first."""
+    lines = text.split("\n")
+    body = next(at for at, line in enumerate(lines) if line in ("components:", "deploymentSpec:", "deploymentSpec: {}"))
+    return "\n".join([*(line if line.startswith("#") else f"#    {line}" for line in lines[:body]), *lines[body:]])
 
 
 def write_package(members: Mapping[str, str], path: str | os.PathLike[str]) -> Path:

@@ -1,0 +1,513 @@
+"""Lower the tasks of a specification: nested pipelines, conditions, loops and exit handlers become DAG templates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from components.errors import InputError
+from taxi_pipeline.compiler.argo import importers
+from taxi_pipeline.compiler.argo.expressions import (
+    Value,
+    condition,
+    encode,
+    encoded,
+    input_parameter,
+    output_artifact,
+    output_parameter,
+    quote,
+    succeeded,
+    tag,
+)
+from taxi_pipeline.compiler.argo.inputs import Artifacts, Scope, TaskInputs
+from taxi_pipeline.compiler.argo.names import described, template_name
+from taxi_pipeline.compiler.argo.pods import Json, known
+from taxi_pipeline.compiler.argo.settings import ArgoSettings
+from taxi_pipeline.compiler.argo.steps import Step, speaks_executor_protocol
+
+_TASK_FIELDS = (
+    "taskInfo",
+    "inputs",
+    "dependentTasks",
+    "cachingOptions",
+    "componentRef",
+    "triggerPolicy",
+    "parameterIterator",
+    "retryPolicy",
+    "iteratorPolicy",
+)
+_ANY_END = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
+
+
+@dataclass(frozen=True)
+class _Dag:
+    """A DAG component in the making of its template."""
+
+    tasks: Mapping[str, Any]
+    scope: Scope
+    counts: dict[tuple[str, str], int]  # (task, artifact output) -> how many, where it is a list
+
+
+class Lowering:
+    """Makes the templates of one specification.
+
+    Attributes:
+        templates: The templates so far, in the order in which they were finished: leaves first.
+        pull_secrets: Names of the image pull secrets that steps ask for.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], configs: Mapping[str, Any], settings: ArgoSettings) -> None:
+        """Take a specification.
+
+        Args:
+            spec: The ``PipelineSpec``.
+            configs: Kubernetes settings by executor label.
+            settings: What the compiler's caller chose.
+        """
+        self.templates: dict[str, Json] = {}
+        self.pull_secrets: set[str] = set()
+        self._settings = settings
+        self._components: Json = spec.get("components", {})
+        self._executors: Json = spec.get("deploymentSpec", {}).get("executors", {})
+        self._configs = configs
+        self._bodies: dict[str, str] = {}
+
+    def dag(
+        self, name: str, component: Mapping[str, Any], lists: Mapping[str, int], *, root: bool = False
+    ) -> tuple[str, dict[str, int]]:
+        """Lower a component made of tasks.
+
+        Args:
+            name: Name for its template.
+            component: The component.
+            lists: For each input that is a list of artifacts, how many there are.
+            root: Whether it is the whole pipeline.
+
+        Returns:
+            The template's name, and for each artifact output that is a list, how many there are.
+
+        Raises:
+            InputError: Something cannot be expressed; the message names the task and the construct.
+        """
+        tasks = component["dag"].get("tasks", {})
+        if not tasks:
+            raise InputError(f"`{name}`: a pipeline without tasks cannot be expressed as an Argo Workflow")
+        dag = _Dag(tasks, Scope(component.get("inputDefinitions", {}), root, lists), {})
+        tolerant = any(
+            t.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED" for t in tasks.values()
+        )
+        lowered = {task: self._task(task, dag, tolerant=tolerant) for task in _in_order(tasks)}
+        body: Json = {"tasks": [lowered[task] for task in tasks]}
+        if tolerant:
+            # A task that runs after a failure must not make the failure a success: what it follows is a target too.
+            body.update(failFast=False, target=" ".join(sorted(_targets(tasks))))
+        template: Json = {"dag": body}
+        if not root:
+            inputs = _dag_inputs(component, lists)
+            if inputs:
+                template = {"inputs": inputs, **template}
+        outputs, counts = self._dag_outputs(component, dag)
+        if outputs:
+            template["outputs"] = outputs
+        return self._add(name, template), counts
+
+    def _add(self, name: str, template: Json) -> str:
+        """Keep a template under a name of its own; one that is there already, by whatever name, is used again."""
+        body = json.dumps({key: value for key, value in template.items() if key != "name"}, sort_keys=True)
+        if body in self._bodies:
+            return self._bodies[body]
+        unique, number = name, 1
+        while unique in self.templates:
+            number += 1
+            unique = f"{name}-v{number}"
+        self.templates[unique] = {"name": unique, **{key: value for key, value in template.items() if key != "name"}}
+        self._bodies[body] = unique
+        return unique
+
+    def _task(self, name: str, dag: _Dag, *, tolerant: bool) -> Json:
+        task, where = dag.tasks[name], f"task `{name}`"
+        if "artifactIterator" in task:
+            raise InputError(f"{where}: ParallelFor over artifacts cannot be expressed as an Argo Workflow")
+        known(task, *_TASK_FIELDS, where=where)
+        component = self._components[task["componentRef"]["name"]]
+        produced, made = partial(self._produced, dag), partial(self._made, dag)
+        inputs = TaskInputs(task, component, dag.scope, produced, made, where)
+        lists = {each: len(item.origins) for each, item in inputs.artifacts.items() if item.is_list}
+        template, counts = self._template(name, task, component, inputs, lists)
+        for output, count in counts.items():
+            dag.counts[name, output] = count
+        entry: Json = {"name": name, "template": template}
+        arguments = inputs.arguments()
+        if "parameterIterator" not in task and "executorLabel" in component:
+            self._restrict(arguments, template)
+        if arguments:
+            entry["arguments"] = arguments
+        after = sorted(inputs.producers | set(task.get("dependentTasks", [])))
+        policy = task.get("triggerPolicy", {})
+        known(policy, "condition", "strategy", where=f"{where}: trigger")
+        if after and tolerant:
+            ends = _ANY_END if policy.get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED" else ()
+            terms = [f"({' || '.join(f'{each}.{end}' for end in ends)})" if ends else each for each in after]
+            entry["depends"] = " && ".join(terms)
+        elif after:
+            entry["dependencies"] = after
+        if policy.get("condition"):
+            entry["when"] = tag(self._condition(policy["condition"], inputs, where))
+        return entry
+
+    def _restrict(self, arguments: Json, template: str) -> None:
+        """Leave out what the step does not take: inputs that were there for a constant's placeholders only."""
+        taken = {each["name"] for each in self.templates[template].get("inputs", {}).get("parameters", [])}
+        kept = [each for each in arguments.pop("parameters", []) if each["name"] in taken]
+        if kept:
+            arguments["parameters"] = kept
+
+    def _condition(self, text: str, inputs: TaskInputs, where: str) -> str:
+        try:
+            return condition(text, lambda name: inputs.parameters[name])
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+
+    def _template(
+        self,
+        name: str,
+        task: Mapping[str, Any],
+        component: Mapping[str, Any],
+        inputs: TaskInputs,
+        lists: Mapping[str, int],
+    ) -> tuple[str, dict[str, int]]:
+        """Lower what a task runs."""
+        where, base = f"task `{name}`", template_name(task["componentRef"]["name"])
+        counts: dict[str, int] = {}
+        if "dag" in component:
+            if "parameterIterator" in task:
+                return self._loop(base, task, component, inputs, lists, where)
+            lowered, counts = self.dag(base, component, lists)
+            template = self.templates[lowered]
+        else:
+            template = self._step(base, task, component, inputs, lists, where)
+        extra = {**_retry(task.get("retryPolicy", {}), where), **_display(name, task)}
+        if extra or "dag" not in component:
+            # A retried or renamed DAG is a template of its own; the unchanged one is not left behind unused.
+            return self._add(base, _with_defaults({**template, **extra}, component)), counts
+        return template["name"], counts
+
+    def _step(
+        self,
+        base: str,
+        task: Mapping[str, Any],
+        component: Mapping[str, Any],
+        inputs: TaskInputs,
+        lists: Mapping[str, int],
+        where: str,
+    ) -> Json:
+        label = component["executorLabel"]
+        executor = self._executors[label]
+        known(executor, "container", "importer", where=where)
+        if "importer" in executor:
+            return importers.template(base, component, executor["importer"], inputs, self._settings, self._add, where)
+        step = Step(component, executor["container"], self._configs.get(label, {}), where)
+        self.pull_secrets.update(step.pod.pull_secrets)
+        defaults = {
+            n for n, s in component.get("inputDefinitions", {}).get("parameters", {}).items() if "defaultValue" in s
+        }
+        provided = set(inputs.parameters) | set(inputs.artifacts) | defaults
+        memoize = (
+            self._settings.memoize if task.get("cachingOptions", {}).get("enableCache") and step.protocol else None
+        )
+        template = step.template(base, lists, provided, fingerprint=self._settings.memoize is not None)
+        if memoize:
+            template["memoize"] = self._memoize(template, component, memoize)
+        return template
+
+    def _memoize(self, template: Json, component: Mapping[str, Any], age: str) -> Json:
+        """Ask for an earlier result of the same step with the same inputs; an artifact counts by its content's hash."""
+        definitions = component.get("inputDefinitions", {})
+        content = hashlib.sha256(json.dumps({**template, "name": ""}, sort_keys=True).encode()).hexdigest()
+        parts = [quote(content)]
+        parts += [input_parameter(name) for name in sorted(definitions.get("parameters", {}))]
+        for name in sorted(definitions.get("artifacts", {})):
+            description = f"fromJSON({input_parameter(described(name))})"
+            parts.append(f"{input_parameter(described(name))} + ({description}.fingerprint ?? workflow.uid)")
+        key = ' + "|" + '.join(parts)
+        cache = {"configMap": {"name": self._settings.memoize_config_map}}
+        return {"key": tag(f"sprig.sha256sum({key})"), "maxAge": age, "cache": cache}
+
+    def _loop(
+        self,
+        base: str,
+        task: Mapping[str, Any],
+        component: Mapping[str, Any],
+        inputs: TaskInputs,
+        lists: Mapping[str, int],
+        where: str,
+    ) -> tuple[str, dict[str, int]]:
+        """Lower a ParallelFor: a DAG around its body, so that the loop is one task to whatever follows it."""
+        iterator = task["parameterIterator"]
+        known(iterator, "items", "itemInput", where=f"{where}: ParallelFor")
+        known(iterator["items"], "raw", "inputParameter", where=f"{where}: ParallelFor")
+        policy = task.get("iteratorPolicy", {})
+        known(policy, "parallelismLimit", where=f"{where}: ParallelFor")
+        item, source = iterator["itemInput"], iterator["items"]
+        body, inner = self.dag(f"{base}-iteration", component, lists)
+        if inner:
+            raise InputError(
+                f"{where}: a list of lists of artifacts (Collected in a loop in a loop) cannot be expressed"
+            )
+        outputs = component.get("outputDefinitions", {})
+        wrapper = {**component, "inputDefinitions": _without(component.get("inputDefinitions", {}), item)}
+        passed = self._passed_on(wrapper, lists)
+        template: Json = {}
+        own = _dag_inputs(wrapper, lists)
+        if own:
+            template["inputs"] = own
+        if int(policy.get("parallelismLimit", 0)):
+            template["parallelism"] = int(policy["parallelismLimit"])
+        if outputs.get("artifacts"):
+            if "raw" not in source:
+                raise InputError(
+                    f"{where}: collecting artifacts ({', '.join(sorted(outputs['artifacts']))}) from a ParallelFor whose "
+                    "items are known only when the pipeline runs cannot be expressed; loop over constants"
+                )
+            constants = json.loads(source["raw"])
+            tasks = [
+                self._iteration(f"iteration-{at}", body, passed, item, encode(c)) for at, c in enumerate(constants)
+            ]
+            template["dag"] = {"tasks": tasks}
+            template["outputs"] = _unrolled_outputs(outputs, len(constants))
+            counts = dict.fromkeys(outputs["artifacts"], len(constants))
+            return self._add(base, template), counts
+        entry = self._iteration("iteration", body, passed, item, tag("item"))
+        if "raw" in source:
+            entry["withParam"] = encode([encode(constant) for constant in json.loads(source["raw"])])
+        else:
+            given = input_parameter(source["inputParameter"])
+            entry["withParam"] = tag(f"toJson(map(fromJSON({given}), {encoded('#')}))")
+        template["dag"] = {"tasks": [entry]}
+        if outputs.get("parameters"):
+            template["outputs"] = {"parameters": [_collected(name) for name in sorted(outputs["parameters"])]}
+        return self._add(base, template), {}
+
+    def _passed_on(self, component: Mapping[str, Any], lists: Mapping[str, int]) -> Json:
+        """The arguments that hand a template's own inputs on."""
+        scope = Scope({}, False, lists)
+        definitions = component.get("inputDefinitions", {})
+        spec = {
+            "parameters": {name: {"componentInputParameter": name} for name in definitions.get("parameters", {})},
+            "artifacts": {name: {"componentInputArtifact": name} for name in definitions.get("artifacts", {})},
+        }
+        inputs = TaskInputs({"inputs": spec}, component, scope, _nothing, _nothing, "loop")
+        return inputs.arguments()
+
+    def _iteration(self, name: str, body: str, passed: Json, item: str, value: str) -> Json:
+        parameters = [*passed.get("parameters", []), {"name": item, "value": value}]
+        return {"name": name, "template": body, "arguments": {**passed, "parameters": parameters}}
+
+    def _produced(self, dag: _Dag, task: str, name: str) -> Value:
+        """Give an output parameter of a task."""
+        given = output_parameter(task, name)
+        component = self._components[dag.tasks[task]["componentRef"]["name"]]
+        container = self._executors.get(component.get("executorLabel"), {}).get("container")
+        if container is None or speaks_executor_protocol(container):
+            return Value(given)
+        kind = component["outputDefinitions"]["parameters"][name].get("parameterType", "STRING")
+        if kind == "STRING":
+            return Value(encoded(given))
+        return Value(encoded(f"fromJSON(lower({given}))" if kind == "BOOLEAN" else f"fromJSON({given})"))
+
+    def _made(self, dag: _Dag, task: str, name: str) -> Artifacts:
+        """Give an output artifact of a task."""
+        component = self._components[dag.tasks[task]["componentRef"]["name"]]
+        container = self._executors.get(component.get("executorLabel"), {}).get("container")
+        description = Value(output_parameter(task, described(name)))
+        if container is not None and not speaks_executor_protocol(container):
+            kind = component["outputDefinitions"]["artifacts"][name].get("artifactType", {})
+            description = Value.of({"name": name, "type": dict(kind), "metadata": {}})
+        count = dag.counts.get((task, name))
+        names = [name] if count is None else [f"{name}--{at}" for at in range(count)]
+        origins = tuple(f"{{{{tasks.{task}.outputs.artifacts.{each}}}}}" for each in names)
+        return Artifacts(origins, description, count is not None)
+
+    def _dag_outputs(self, component: Mapping[str, Any], dag: _Dag) -> tuple[Json, dict[str, int]]:
+        given = component["dag"].get("outputs", {})
+        parameters: list[Json] = []
+        artifacts: list[Json] = []
+        counts: dict[str, int] = {}
+        for name, spec in sorted(given.get("parameters", {}).items()):
+            known(spec, "valueFromParameter", "valueFromOneof", where=f"output {name!r}")
+            chosen = spec.get("valueFromOneof", {}).get("parameterSelectors") or [spec["valueFromParameter"]]
+            values = [
+                (s["producerSubtask"], self._produced(dag, s["producerSubtask"], s["outputParameterKey"]))
+                for s in chosen
+            ]
+            parameters.append(_output(name, _first_of([(task, value.expression) for task, value in values])))
+        for name, spec in sorted(given.get("artifacts", {}).items()):
+            chosen = spec["artifactSelectors"]
+            found = [
+                (s["producerSubtask"], self._made(dag, s["producerSubtask"], s["outputArtifactKey"])) for s in chosen
+            ]
+            descriptions = _first_of([(task, item.description.expression) for task, item in found])
+            parameters.append(_output(described(name), descriptions))
+            if len(found) == 1:
+                item = found[0][1]
+                names = [f"{name}--{at}" for at in range(len(item.origins))] if item.is_list else [name]
+                pairs = zip(names, item.origins, strict=True)
+                artifacts += [{"name": each, "from": origin, "optional": True} for each, origin in pairs]
+                if item.is_list:
+                    counts[name] = len(item.origins)
+            else:
+                files = [
+                    (s["producerSubtask"], output_artifact(s["producerSubtask"], s["outputArtifactKey"]))
+                    for s in chosen
+                ]
+                artifacts.append({"name": name, "fromExpression": _first_of(files), "optional": True})
+        outputs = {
+            **({"parameters": parameters} if parameters else {}),
+            **({"artifacts": artifacts} if artifacts else {}),
+        }
+        return outputs, counts
+
+
+def _nothing(task: str, name: str) -> Any:
+    raise AssertionError((task, name))
+
+
+def _in_order(tasks: Mapping[str, Any]) -> list[str]:
+    """Order tasks so that each comes after those whose outputs it takes."""
+    order: list[str] = []
+    seen: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in seen:
+            return
+        seen.add(name)
+        given = tasks[name].get("inputs", {})
+        for kind, field in (("parameters", "taskOutputParameter"), ("artifacts", "taskOutputArtifact")):
+            for spec in given.get(kind, {}).values():
+                if field in spec:
+                    visit(spec[field]["producerTask"])
+        order.append(name)
+
+    for name in tasks:
+        visit(name)
+    return order
+
+
+def _targets(tasks: Mapping[str, Any]) -> set[str]:
+    """The tasks that decide whether the DAG succeeds: those that none follows, and those followed whatever comes."""
+    followed = {each for task in tasks.values() for each in task.get("dependentTasks", [])}
+    tolerated = {
+        each
+        for task in tasks.values()
+        if task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+        for each in task.get("dependentTasks", [])
+    }
+    return (set(tasks) - followed) | tolerated
+
+
+def _dag_inputs(component: Mapping[str, Any], lists: Mapping[str, int]) -> Json:
+    definitions = component.get("inputDefinitions", {})
+    artifacts = sorted(definitions.get("artifacts", {}))
+    parameters = [_with_default(name, spec) for name, spec in sorted(definitions.get("parameters", {}).items())]
+    parameters += [{"name": described(name), "value": "null"} for name in artifacts]
+    files = [
+        {"name": each, "optional": True}
+        for name in artifacts
+        for each in ([f"{name}--{at}" for at in range(lists[name])] if name in lists else [name])
+    ]
+    return {**({"parameters": parameters} if parameters else {}), **({"artifacts": files} if files else {})}
+
+
+def _with_default(name: str, spec: Mapping[str, Any]) -> Json:
+    """Write an input; one that may be left out has its default, or null, as value."""
+    if not spec.get("isOptional") and "defaultValue" not in spec:
+        return {"name": name}
+    default = spec.get("defaultValue")
+    if spec.get("parameterType") == "NUMBER_INTEGER" and default is not None:
+        default = int(default)
+    return {"name": name, "value": encode(default)}
+
+
+def _with_defaults(template: Json, component: Mapping[str, Any]) -> Json:
+    """Give the inputs of a step's template their defaults."""
+    parameters = template.get("inputs", {}).get("parameters", [])
+    definitions = component.get("inputDefinitions", {})
+    specs = {
+        **{
+            described(name): {"isOptional": True}
+            for name, s in definitions.get("artifacts", {}).items()
+            if s.get("isOptional")
+        },
+        **definitions.get("parameters", {}),
+    }
+    if "dag" in component or not parameters:
+        return template
+    filled = [{**each, **_with_default(each["name"], specs.get(each["name"], {}))} for each in parameters]
+    return {**template, "inputs": {**template["inputs"], "parameters": filled}}
+
+
+def _without(definitions: Mapping[str, Any], name: str) -> Json:
+    parameters = {key: value for key, value in definitions.get("parameters", {}).items() if key != name}
+    return {**definitions, "parameters": parameters}
+
+
+def _output(name: str, expression: str) -> Json:
+    return {"name": name, "valueFrom": {"expression": expression}}
+
+
+def _first_of(choices: list[tuple[str, str]]) -> str:
+    """The expression of the first task that succeeded; of the last, whatever became of the others."""
+    *others, (_, expression) = choices
+    for task, value in reversed(others):
+        expression = f"{succeeded(task)} ? {value} : ({expression})"
+    return expression
+
+
+def _collected(name: str) -> Json:
+    """The output of a loop: a list of its iterations' outputs.
+
+    Argo gathers them to a JSON list, of the values where all are lists or mappings, and of their texts otherwise.
+    """
+    values = f'map(fromJSON({output_parameter("iteration", name)}), type(#) == "string" ? fromJSON(#) : #)'
+    return _output(name, f'tasks["iteration"].status == "Skipped" ? "[]" : {encoded(values)}')
+
+
+def _unrolled_outputs(outputs: Mapping[str, Any], count: int) -> Json:
+    def listed(name: str) -> str:
+        items = ' + "," + '.join(output_parameter(f"iteration-{at}", name) for at in range(count))
+        return f'"[" + {items} + "]"'
+
+    names = [*sorted(outputs.get("parameters", {})), *(described(name) for name in sorted(outputs["artifacts"]))]
+    artifacts = [
+        {"name": f"{name}--{at}", "from": f"{{{{tasks.iteration-{at}.outputs.artifacts.{name}}}}}", "optional": True}
+        for name in sorted(outputs["artifacts"])
+        for at in range(count)
+    ]
+    return {"parameters": [_output(name, listed(name)) for name in names], "artifacts": artifacts}
+
+
+def _retry(policy: Mapping[str, Any], where: str) -> Json:
+    known(policy, "maxRetryCount", "backoffDuration", "backoffFactor", "backoffMaxDuration", where=f"{where}: retry")
+    if not policy.get("maxRetryCount"):
+        return {}
+    strategy: Json = {"limit": str(policy["maxRetryCount"]), "retryPolicy": "Always"}
+    duration, cap = policy.get("backoffDuration", "0s"), policy.get("backoffMaxDuration")
+    factor = float(policy.get("backoffFactor", 1) or 1)
+    if not factor.is_integer():
+        raise InputError(f"{where}: retry: a backoff factor of {factor} cannot be expressed; give a whole number")
+    if duration.rstrip("s").strip("0."):
+        capped = {"cap": cap} if cap else {}
+        strategy["backoff"] = {"duration": duration, "factor": str(int(factor)), **capped}
+    return {"retryStrategy": strategy}
+
+
+def _display(name: str, task: Mapping[str, Any]) -> Json:
+    shown = task.get("taskInfo", {}).get("name", name)
+    return {} if shown == name else {"annotations": {"workflows.argoproj.io/display-name": shown}}
+
+
+__all__ = ["Lowering"]
