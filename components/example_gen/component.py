@@ -48,25 +48,24 @@ def example_gen(
         location: Where BigQuery runs them; empty leaves it to the table.
     """
     from components.example_gen.read import read_examples
+    from components.example_gen.request import ReadParameters
 
+    parameters = ReadParameters(
+        input_handle_train=input_handle_train,
+        input_handle_eval=input_handle_eval,
+        schema=schema,
+        key_column=key_column,
+        derived_columns=derived_columns,
+        time_column=time_column,
+        max_rows=max_rows,
+        ts1=ts1,
+        ts2=ts2,
+        eval_ts1=eval_ts1,
+        eval_ts2=eval_ts2,
+        splits=splits,
+        project=project,
+        location=location,
+    )
     examples.metadata.update(
-        read_examples(
-            input_handle_train=input_handle_train,
-            input_handle_eval=input_handle_eval,
-            schema=schema,
-            examples=examples.path,
-            statistics=statistics.path,
-            anomalies=anomalies.path,
-            key_column=key_column,
-            derived_columns=derived_columns,
-            time_column=time_column,
-            max_rows=max_rows,
-            ts1=ts1,
-            ts2=ts2,
-            eval_ts1=eval_ts1,
-            eval_ts2=eval_ts2,
-            splits=splits,
-            project=project,
-            location=location,
-        )
+        read_examples(parameters, examples=examples.path, statistics=statistics.path, anomalies=anomalies.path)
     )

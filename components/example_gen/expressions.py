@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlglot
 from sqlglot import exp
 
@@ -68,7 +70,7 @@ _READABLE = (
 )
 
 
-def parse_derived(derived_columns: dict[str, str]) -> dict[str, exp.Expr]:
+def parse_derived(derived_columns: Mapping[str, str]) -> dict[str, exp.Expr]:
     """Parse the expressions of derived columns.
 
     Args:

@@ -59,6 +59,13 @@ class FileTable:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {self.table.name} AS {self.sql}")
         return to_duckdb(selection)
 
+    def estimate(self, selection: Selection) -> None:
+        """Say what a selection is billed for: nothing.
+
+        Args:
+            selection: Of `table`.
+        """
+
     def check(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make sure that all rows could be read, and that they are of one state of the files.
 

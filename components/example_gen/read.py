@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from components.example_gen.columns import CONTENT_KEY
 from components.example_gen.dialect import connect
 from components.example_gen.disjoint import prove_disjoint
 from components.example_gen.files import FileTable
+from components.example_gen.gcs import readable
 from components.example_gen.locate import locate
-from components.example_gen.request import SPLITS, make_request
+from components.example_gen.request import ReadParameters, make_request
 from components.example_gen.selection import NO_WHOLE_NUMBER, time_range
-from components.example_gen.sources import Source, open_sources, parse_handles
+from components.example_gen.sources import Access, Source, open_sources, parse_handles
 from components.example_gen.statistics import describe_splits
 from components.example_gen.write import write_splits
 from components.outputs import whole_directory
@@ -29,48 +31,15 @@ from components.schema import load_schema
 
 
 def read_examples(
-    *,
-    input_handle_train: str,
-    input_handle_eval: str,
-    schema: str,
-    examples: str | Path,
-    statistics: str | Path,
-    anomalies: str | Path,
-    key_column: str = "",
-    derived_columns: Mapping[str, str] | None = None,
-    time_column: str = "",
-    max_rows: int = 0,
-    ts1: str = "",
-    ts2: str = "",
-    eval_ts1: str = "",
-    eval_ts2: str = "",
-    splits: Sequence[str] = SPLITS,
-    project: str = "",
-    location: str = "",
+    parameters: ReadParameters, *, examples: str | Path, statistics: str | Path, anomalies: str | Path
 ) -> dict[str, Any]:
     """Read typed examples from files or BigQuery, describe them, and compare them with their schema.
 
     Args:
-        input_handle_train: Where the train rows are; see `handles.KINDS`.
-        input_handle_eval: Where the eval rows are. If it means the same as ``input_handle_train``, rows are split by a
-            hash of their key, two thirds to train; else each source is taken whole.
-        schema: Path or dotted name of the schema.
+        parameters: What to read, and how.
         examples: Directory to write: the schema, and a directory a split with Parquet files.
         statistics: Directory to write ``statistics.json`` into.
         anomalies: Directory to write ``anomalies.json`` into.
-        key_column: Names a row. If it is empty, or a file lacks it, a hash of the row's content is the key.
-        derived_columns: BigQuery expressions of the columns that are computed; a column of that name in the source is
-            not read.
-        time_column: What windows are windows of.
-        max_rows: How many rows to take of each source, before they are split; 0 takes all. The sample is the rows
-            whose key has the smallest hash: the same every time, and part of every larger sample.
-        ts1: When the window of the train rows begins (ISO 8601, UTC); empty leaves it open.
-        ts2: When it is over; this moment itself is not in it.
-        eval_ts1: When the window of the eval rows begins.
-        eval_ts2: When it is over.
-        splits: What to read: ``train``, ``eval`` or both.
-        project: The Google Cloud project that pays for BigQuery's queries.
-        location: Where BigQuery runs them; empty leaves it to the table.
 
     Returns:
         What to record of the examples: ``rows_train``, ``rows_eval``, ``disjoint`` (how it is known that no eval row
@@ -79,32 +48,22 @@ def read_examples(
     Raises:
         InputError: A parameter, a source, a row or a value is wrong. Nothing is written then.
     """
-    loaded = load_schema(schema)
-    request = make_request(
-        loaded,
-        key_column=key_column,
-        derived_columns=derived_columns,
-        time_column=time_column,
-        max_rows=max_rows,
-        ts1=ts1,
-        ts2=ts2,
-        eval_ts1=eval_ts1,
-        eval_ts2=eval_ts2,
-        splits=splits,
-    )
-    handles = parse_handles(input_handle_train, input_handle_eval, request)
-    sources = open_sources(handles, request, project=project, location=location)
-    with whole_directory(examples) as out, tempfile.TemporaryDirectory(dir=out.parent, prefix=".sorting.") as scratch:
-        rows: dict[str, int] = {}
-        for source in sources:
-            rows |= _write(source, out, Path(scratch))
-        (out / "schema.pbtxt").write_text(text_format.MessageToString(loaded), encoding="utf-8")
-        connection = connect(Path(scratch), threads=1)
-        disjoint = prove_disjoint(connection, out, sources)
-        described = describe_splits(connection, out, rows, request.types)
-        found = find_anomalies(connection, out, loaded, described)
-        _refuse(connection, found, sources)
-        connection.close()
+    loaded = load_schema(parameters.schema)
+    request = make_request(parameters, loaded)
+    handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request)
+    with whole_directory(examples) as out, tempfile.TemporaryDirectory(dir=out.parent, prefix=".reading.") as name:
+        scratch = Path(name)
+        with _naming_objects(scratch):
+            sources = open_sources(handles, request, Access(scratch, parameters.project, parameters.location))
+            rows: dict[str, int] = {}
+            for source in sources:
+                rows |= _write(source, out, scratch)
+            (out / "schema.pbtxt").write_text(text_format.MessageToString(loaded), encoding="utf-8")
+            with connect(scratch, threads=1) as connection:
+                disjoint = prove_disjoint(connection, out, sources)
+                described = describe_splits(connection, out, rows, request.types)
+                found = find_anomalies(connection, out, loaded, described)
+                _refuse(connection, found, sources)
     with whole_directory(statistics) as directory:
         _dump(described, directory / "statistics.json")
     with whole_directory(anomalies) as directory:
@@ -115,6 +74,15 @@ def read_examples(
         "sources": "\n".join(str(source.table.handle) for source in sources),
         "sql": "\n;\n".join(source.selection.sql for source in sources),
     }
+
+
+@contextmanager
+def _naming_objects(scratch: Path) -> Iterator[None]:
+    """Let errors name objects in Cloud Storage, and not their copies."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(readable(str(error), scratch)) from error.__cause__
 
 
 def _write(source: Source, out: Path, scratch: Path) -> dict[str, int]:

@@ -1,8 +1,9 @@
-"""Check the parameters of a read, before anything is read."""
+"""The parameters of a read, and what can be wrong with them before anything is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -15,32 +16,52 @@ from components.schema import column_types
 SPLITS = ("train", "eval")
 
 
-def make_request(
-    schema: schema_pb2.Schema,
-    *,
-    key_column: str = "",
-    derived_columns: Mapping[str, str] | None = None,
-    time_column: str = "",
-    max_rows: int = 0,
-    ts1: str = "",
-    ts2: str = "",
-    eval_ts1: str = "",
-    eval_ts2: str = "",
-    splits: Sequence[str] = SPLITS,
-) -> Request:
+@dataclass(frozen=True, kw_only=True)
+class ReadParameters:
+    """What to read, and how.
+
+    Attributes:
+        input_handle_train: Where the train rows are; see `handles.KINDS`.
+        input_handle_eval: Where the eval rows are. If it means the same as ``input_handle_train``, rows are split by a
+            hash of their key, two thirds to train; else each source is taken whole.
+        schema: Path or dotted name of the schema.
+        key_column: Names a row. If it is empty, or a file lacks it, a hash of the row's content is the key.
+        derived_columns: BigQuery expressions of the columns that are computed; a column of that name in the source is
+            not read.
+        time_column: What windows are windows of.
+        max_rows: How many rows to take of each source, before they are split; 0 takes all. The sample is the rows
+            whose key has the smallest hash: the same every time, and part of every larger sample.
+        ts1: When the window of the train rows begins (ISO 8601, UTC); empty leaves it open.
+        ts2: When it is over; this moment itself is not in it.
+        eval_ts1: When the window of the eval rows begins.
+        eval_ts2: When it is over.
+        splits: What to read: ``train``, ``eval`` or both.
+        project: The Google Cloud project that pays for BigQuery's queries.
+        location: Where BigQuery runs them; empty leaves it to the table.
+    """
+
+    input_handle_train: str
+    input_handle_eval: str
+    schema: str
+    key_column: str = ""
+    derived_columns: Mapping[str, str] = field(default_factory=dict)
+    time_column: str = ""
+    max_rows: int = 0
+    ts1: str = ""
+    ts2: str = ""
+    eval_ts1: str = ""
+    eval_ts2: str = ""
+    splits: Sequence[str] = SPLITS
+    project: str = ""
+    location: str = ""
+
+
+def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Request:
     """Check the parameters of a read.
 
     Args:
-        schema: What the examples shall hold.
-        key_column: Names a row.
-        derived_columns: BigQuery expressions by column.
-        time_column: What windows are windows of.
-        max_rows: How many rows to take; 0 takes all.
-        ts1: When the window of the train rows begins; empty leaves it open.
-        ts2: When it is over.
-        eval_ts1: When the window of the eval rows begins; empty leaves it open.
-        eval_ts2: When it is over.
-        splits: What to read: ``train``, ``eval`` or both.
+        parameters: As they were given.
+        schema: The loaded schema: what the examples shall hold.
 
     Returns:
         What is asked of the sources.
@@ -49,27 +70,28 @@ def make_request(
         InputError: A parameter is wrong, or two do not go together.
     """
     types = column_types(schema)
-    if isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 0:
-        raise InputError(f"max_rows={max_rows!r}: must be a whole number of at least 0 (0 takes all rows)")
-    unknown = [split for split in splits if split not in SPLITS]
-    if unknown or not splits:
-        raise InputError(f"splits={list(splits)!r}: must be one or both of {', '.join(SPLITS)}")
-    derived = parse_derived(dict(derived_columns or {}))
+    key, time, rows = parameters.key_column, parameters.time_column, parameters.max_rows
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
+        raise InputError(f"max_rows={rows!r}: must be a whole number of at least 0 (0 takes all rows)")
+    if not parameters.splits or not set(parameters.splits) <= set(SPLITS):
+        raise InputError(f"splits={list(parameters.splits)!r}: must be one or both of {', '.join(SPLITS)}")
+    derived = parse_derived(parameters.derived_columns)
     for name, expression in derived.items():
         if name not in types:
             raise InputError(f"derived_columns[{name!r}]: the schema has no such column; it has {', '.join(types)}")
         circle = columns_of(expression) & set(derived)
         if circle:
-            raise InputError(f"derived_columns[{name!r}]: reads {sorted(circle)[0]!r}, which is itself derived")
-    if key_column in derived:
-        raise InputError(f"key_column={key_column}: the key must be read, and this column is derived")
+            raise InputError(f"derived_columns[{name!r}]: reads {min(circle)!r}, which is itself derived")
+    for parameter, name in (("key_column", key), ("time_column", time)):
+        if name in derived:
+            raise InputError(f"{parameter}={name}: must be a column that is read, and this one is derived")
+    if time in types and types[time] != "INT":
+        raise InputError(f"time_column={time}: the schema says {types[time]}; a time is INT, seconds since 1970 in UTC")
     windows = {
-        "train": parse_window(ts1, ts2, ("ts1", "ts2")),
-        "eval": parse_window(eval_ts1, eval_ts2, ("eval_ts1", "eval_ts2")),
+        "train": parse_window(parameters.ts1, parameters.ts2, ("ts1", "ts2")),
+        "eval": parse_window(parameters.eval_ts1, parameters.eval_ts2, ("eval_ts1", "eval_ts2")),
     }
-    if not time_column and not all(window.open for window in windows.values()):
+    if not time and not all(window.open for window in windows.values()):
         raise InputError("time_column is empty, and a window is given; name the column that the window is of")
-    if time_column in derived:
-        raise InputError(f"time_column={time_column}: the time must be read, and this column is derived")
-    asked = {split: windows[split] for split in SPLITS if split in splits}
-    return Request(types, key_column, derived, time_column, max_rows, asked)
+    asked = {split: windows[split] for split in SPLITS if split in parameters.splits}
+    return Request(types, key, derived, time, rows, asked)

@@ -85,7 +85,7 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
         request: What is asked.
         table: Where the rows are.
         kinds: What the table holds, by column: ``INT``, ``FLOAT``, ``WHOLE`` (numbers that must have no fraction),
-            ``BYTES``, ``TIMESTAMP``, ``DATE`` or ``OTHER``.
+            ``BOOL``, ``BYTES``, ``TIMESTAMP``, ``DATE`` or ``OTHER``.
         fold: Whether the key's hash says a row's split (two thirds train, one third eval). If not, the table is taken
             whole for the one split that is asked.
 
@@ -159,6 +159,8 @@ def _read(name: str, kind: str, request: Request) -> exp.Expr:
     value: exp.Expr = column
     if kind == "WHOLE" or (kind == "FLOAT" and wanted == "INT"):
         value, kind = _whole(name, column), "INT"
+    if kind == "BOOL":
+        value, kind = _cast(column, "INT64"), "INT"
     if name == request.time_column:
         if kind not in {"INT", "TIMESTAMP", "DATE"}:
             raise InputError(f"time_column={name}: is {SAID[kind]} in the source, and must be times or whole seconds")

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from components.errors import InputError
 from components.example_gen.files import open_files
+from components.example_gen.gcs import fetch
 from components.example_gen.handles import Handle, list_files, parse_handle
 from components.example_gen.selection import Request, Selection, select
 
@@ -41,6 +42,9 @@ class Table(Protocol):
 
     def query(self, connection: duckdb.DuckDBPyConnection, selection: Selection) -> tuple[str, dict[str, Any]]:
         """Give DuckDB's SQL and parameters that yield a selection's rows."""
+
+    def estimate(self, selection: Selection) -> int | None:
+        """Say how many bytes a selection would be billed for; None if none are."""
 
     def check(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Raise an InputError if not all rows could be read, or not of one state."""
@@ -85,16 +89,28 @@ def parse_handles(input_handle_train: str, input_handle_eval: str, request: Requ
     return {split: parse_handle(text, f"input_handle_{split}") for split, text in given.items() if text.strip()}
 
 
-def open_sources(
-    handles: Mapping[str, Handle], request: Request, *, project: str = "", location: str = ""
-) -> list[Source]:
+@dataclass(frozen=True)
+class Access:
+    """How sources in a cloud are reached.
+
+    Attributes:
+        scratch: Where copies of remote files may lie while they are read.
+        project: The Google Cloud project that pays for BigQuery's queries.
+        location: Where BigQuery runs them; empty leaves it to the table.
+    """
+
+    scratch: Path
+    project: str = ""
+    location: str = ""
+
+
+def open_sources(handles: Mapping[str, Handle], request: Request, access: Access) -> list[Source]:
     """Look at each source's columns, and write its query.
 
     Args:
         handles: By split.
         request: What is asked.
-        project: The Google Cloud project that pays for BigQuery's queries.
-        location: Where BigQuery runs them.
+        access: How sources in a cloud are reached.
 
     Returns:
         One source for both splits, if both handles mean the same; else one a split.
@@ -103,23 +119,25 @@ def open_sources(
         InputError: A source is not there, cannot be read, lacks a column or has one of a type that does not fit; or
             the two handles share some of their files.
     """
-    fold = set(handles) == {"train", "eval"} and _same(handles["train"], handles["eval"])
-    if fold:
-        return [_open(handles[next(iter(request.windows))], request, fold=True, project=project, location=location)]
+    if set(handles) == {"train", "eval"} and _same(handles["train"], handles["eval"]):
+        return [_open(handles[next(iter(request.windows))], request, access, fold=True)]
     return [
-        _open(handles[split], replace(request, windows={split: window}), fold=False, project=project, location=location)
+        _open(handles[split], replace(request, windows={split: window}), access, fold=False)
         for split, window in request.windows.items()
     ]
 
 
-def _open(handle: Handle, request: Request, *, fold: bool, project: str, location: str) -> Source:
+def _open(handle: Handle, request: Request, access: Access, *, fold: bool) -> Source:
     table: Table
     if handle.kind == "bigquery":
         from components.example_gen.bigquery import open_table
 
-        table = open_table(handle, request.columns, request.key_column, project=project, location=location)
+        table = open_table(
+            handle, request.columns, request.key_column, project=access.project, location=access.location
+        )
     else:
-        table = open_files(handle, list_files(handle), request.columns, request.key_column)
+        files = fetch(handle, access.scratch, access.project) if handle.remote else list_files(handle)
+        table = open_files(handle, files, request.columns, request.key_column)
     request = replace(request, key_column=table.key_column)
     try:
         selection = select(request, table.table, table.kinds, fold=fold)

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("duckdb", reason="needs taxi-pipeline[local]")
 
 from components.example_gen.read import read_examples
+from components.example_gen.request import ReadParameters
 
 SCHEMA = """
 feature { name: "measured_at" type: INT }
@@ -76,7 +77,7 @@ def read(tmp_path: Path, schema: Path) -> Callable[..., dict[str, Any]]:
             **parameters,
         }
         return read_examples(
-            **given,
+            ReadParameters(**given),
             examples=root / "examples",
             statistics=root / "statistics",
             anomalies=root / "anomalies",
