@@ -74,8 +74,9 @@ def fit(
         if not rate > 0:
             raise InputError(f"{name}={rate}: must be over 0")
     units = [100, 70, 50, 25] if hidden_units is None else hidden_units
-    if not all(isinstance(unit, int) and unit > 0 for unit in units):
+    if not all(isinstance(unit, (int, float)) and unit > 0 and float(unit).is_integer() for unit in units):
         raise InputError(f"hidden_units={units}: must be a list of whole numbers over 0, for example [100, 50]")
+    units = [int(unit) for unit in units]  # inside a list kfp.local knows one kind of number, and hands over 100.0
     build_model = load_attribute(model_module, "build_model", "model_module")
 
     output = tft.TFTransformOutput(transform_graph)

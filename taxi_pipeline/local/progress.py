@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ SYMBOLS = {
 """How each status looks: a sign, so that it can be told without colour, and a style."""
 
 _ROWS = 16  # steps shown at a time; of more, those that run or failed
+_PREFIX = re.compile(r"^\[KFP Executor [^\]]*\]: ")
+_NOISE = re.compile(r"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before absl")
 _TAIL = 4096  # bytes of a log looked at for its last line
 
 
@@ -134,7 +137,7 @@ def _detail(step: Step) -> str:
 
 
 def last_line(log: Path) -> str:
-    """Give the last line of a log that is not empty, without control characters."""
+    """Give the last line of a log that says something: no control characters, no notes of native libraries."""
     try:
         with log.open("rb") as file:
             file.seek(0, 2)
@@ -142,5 +145,8 @@ def last_line(log: Path) -> str:
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
-    lines = [line for line in Text.from_ansi(text.replace("\r", "\n")).plain.splitlines() if line.strip()]
-    return "".join(character for character in lines[-1] if character.isprintable()).strip() if lines else ""
+    for line in reversed(Text.from_ansi(text.replace("\r", "\n")).plain.splitlines()):
+        said = "".join(character for character in _PREFIX.sub("", line) if character.isprintable()).strip()
+        if said and not _NOISE.match(said):
+            return said
+    return ""

@@ -292,8 +292,6 @@ def typed(
     return read(data=make(text=text).outputs["data"]).output
 
 
-@dsl.pipeline(
-    name="shared-workspace", pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size="1Gi"))
-)
+@dsl.pipeline(name="shared-workspace", pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size="1Gi")))
 def shared_workspace() -> int:
     return flaky(counter=f"{dsl.WORKSPACE_PATH_PLACEHOLDER}/counter", fail=0).output

@@ -36,7 +36,8 @@ def test_and_binds_closer_than_or():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1 +", "(true", "true)", "int 3", "'it's'", "size(x) > 1", "'int(inputs.parameter_values['n'])' == 'a'"]
+    "text",
+    ["", "1 +", "(true", "true)", "int 3", "'it's'", "size(x) > 1", "'int(inputs.parameter_values['n'])' == 'a'"],
 )
 def test_what_is_no_condition_is_refused(text):
     with pytest.raises(InputError, match="cannot read the condition"):

@@ -128,12 +128,12 @@ def test_settings_that_concern_a_cluster_do_no_harm(tmp_path):
 def test_container_components_run_as_commands(tmp_path):
     result = run(pipelines.containers, {"text": "it's $HOME `id` \\n %s"}, run_dir=tmp_path)
     assert result.outputs["Output"] == "it's $HOME `id` \\n %s-end\n"
-    assert result.steps["flags"].parameters["out"] == "n\n--level\n3\n--no-tag\n"
+    assert result.steps["flags"].parameters["out"] == "n\n--level\n3\n--tag\n\n"  # an empty default is a value
     assert result.steps["flags-2"].parameters["out"] == "m\n--level\n5\n--tag\nt {{x}}\n"
 
 
 def test_any_string_survives(tmp_path):
-    text = "it's \"quoted\"\nand {{workflow.name}} {{$.pipeline_job_name}} ünïcödé \\ " + "x" * 100_000
+    text = 'it\'s "quoted"\nand {{workflow.name}} {{$.pipeline_job_name}} ünïcödé \\ ' + "x" * 100_000
     result = run(pipelines.parameters, {"text": text}, run_dir=tmp_path)
     assert result.steps["echo"].parameters["Output"] == text
     assert result.parameters["text"] == text

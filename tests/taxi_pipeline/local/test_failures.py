@@ -30,7 +30,11 @@ def crashed(request, tmp_path_factory):
         ("killed", "its process was ended by SIGKILL; the system ends processes so when memory runs out", "SIGKILL"),
         ("vanish", "its process ended with exit code 3", "exit"),
         ("fails", "its process ended with exit code 7", "exit"),
-        ("not-finite", "metadata['auc'] of its output 'values' is nan: artifacts take finite numbers only", "InputError"),
+        (
+            "not-finite",
+            "metadata['auc'] of its output 'values' is nan: artifacts take finite numbers only",
+            "InputError",
+        ),
     ],
 )
 def test_each_failure_says_why(crashed, step, error, kind):
@@ -85,7 +89,9 @@ def small_disk(tmp_path):
     """A file system of 8 MB."""
     where = tmp_path / "disk"
     where.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(where)], capture_output=True, text=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(where)], capture_output=True, text=True
+    )
     if mounted.returncode:
         pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
     yield where

@@ -126,7 +126,9 @@ def test_file(tmp_path, text):
     assert read_file(path) == {"train_steps": 5, "name": "a"}
 
 
-@pytest.mark.parametrize(("text", "message"), [("[1]", "no mapping"), ("a: [", "neither YAML nor JSON"), ("", "no mapping")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("[1]", "no mapping"), ("a: [", "neither YAML nor JSON"), ("", "no mapping")]
+)
 def test_wrong_file(tmp_path, text, message):
     path = tmp_path / "params.yaml"
     path.write_text(text)

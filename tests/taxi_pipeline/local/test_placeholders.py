@@ -60,7 +60,9 @@ def test_unknown_placeholder_is_found_before_the_run():
 
 
 def test_nested_values():
-    assert fill_all({"{{$.pipeline_job_name}}": ["{{$.inputs.parameters['n']}}", 1]}, STEP, FACTS) == {"run-1": ["3", 1]}
+    assert fill_all({"{{$.pipeline_job_name}}": ["{{$.inputs.parameters['n']}}", 1]}, STEP, FACTS) == {
+        "run-1": ["3", 1]
+    }
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,10 @@ def test_nested_values():
         ('{"IfPresent": {"InputName": "n", "Then": ["--n", "{{$.inputs.parameters[\'n\']}}"]}}', ["--n", "3"]),
         ('{"IfPresent": {"InputName": "gone", "Then": ["--gone"]}}', []),
         ('{"IfPresent": {"InputName": "gone", "Then": "x", "Else": ["--no", "y"]}}', ["--no", "y"]),
-        ('{"IfPresent": {"InputName": "data", "Then": {"Concat": ["d=", "{{$.inputs.artifacts[\'data\'].path}}"]}}}', ["d=/in/data"]),
+        (
+            '{"IfPresent": {"InputName": "data", "Then": {"Concat": ["d=", "{{$.inputs.artifacts[\'data\'].path}}"]}}}',
+            ["d=/in/data"],
+        ),
         ('{"Concat": ["a", {"IfPresent": {"InputName": "gone", "Then": "b", "Else": "c"}}]}', ["ac"]),
         ('{"other": 1}', ['{"other": 1}']),
     ],

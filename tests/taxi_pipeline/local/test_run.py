@@ -81,7 +81,9 @@ def test_result_says_what_there_is(tmp_path):
         result.artifact("make", "model")
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "not a run directory"), ("{", "not JSON"), ("{}", "layout None")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "not a run directory"), ("{", "not JSON"), ("{}", "layout None")]
+)
 def test_what_is_no_run(tmp_path, content, message):
     if content is not None:
         (tmp_path / "run.json").write_text(content)
@@ -138,7 +140,11 @@ def test_default_run_directory(tmp_path, monkeypatch):
 
 def test_observer_sees_every_change(tmp_path):
     seen = []
-    run(pipelines.greeting, run_dir=tmp_path, observer=lambda result, step: seen.append(step.status if step else result.status))
+    run(
+        pipelines.greeting,
+        run_dir=tmp_path,
+        observer=lambda result, step: seen.append(step.status if step else result.status),
+    )
     assert (seen[0], seen[-1]) == ("running", "succeeded")
     assert [status for status in dict.fromkeys(seen)] == ["running", "succeeded"]
 
