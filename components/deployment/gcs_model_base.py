@@ -1,7 +1,7 @@
 """A model base path in Google Cloud Storage.
 
-A bucket knows no rename of directories. A version is therefore uploaded under a name that no server reads, copied to its
-place inside the bucket, and its ``saved_model.pb``, without which no server can load it, is copied last.
+A bucket knows no rename of directories. A version is therefore uploaded under a name that no server reads and copied
+to its place inside the bucket; its ``saved_model.pb``, without which no server can load it, is copied last.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class GcsModelBase:
         while True:
             try:
                 self._bucket.blob(f"{self._prefix}{_CLAIMS}/{version}").upload_from_string(b"", if_generation_match=0)
-            except PreconditionFailed:
+            except PreconditionFailed:  # noqa: PERF203 - another publisher was quicker
                 version += 1
             else:
                 return version

@@ -110,9 +110,7 @@ class Batcher:
             if len(batch) == 1:
                 batch[0].outputs = self._servable.run(self._signature, batch[0].inputs)
                 return
-            joined = {
-                name: np.concatenate([each.inputs[name] for each in batch]) for name in batch[0].inputs
-            }
+            joined = {name: np.concatenate([each.inputs[name] for each in batch]) for name in batch[0].inputs}
             outputs = self._servable.run(self._signature, joined)
             at = 0
             for each in batch:
@@ -132,5 +130,5 @@ class Batcher:
         for each in batch:
             try:
                 each.outputs = self._servable.run(self._signature, each.inputs)
-            except ServingError as error:
+            except ServingError as error:  # noqa: PERF203 - that is the point
                 each.error = error

@@ -70,14 +70,10 @@ class _PredictionService(_Service, prediction_service_pb2_grpc.PredictionService
         )
 
     def GetModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer(
-            "metadata", request.model_spec.name, context, lambda: self._inference.metadata(request)
-        )
+        return self._answer("metadata", request.model_spec.name, context, lambda: self._inference.metadata(request))
 
     def _infer(self, method: str, call: Callable[..., Any], request: Any, context: Any) -> Any:
-        return self._answer(
-            method, request.model_spec.name, context, lambda: call(request, context.time_remaining())
-        )
+        return self._answer(method, request.model_spec.name, context, lambda: call(request, context.time_remaining()))
 
 
 class _ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):

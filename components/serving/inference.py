@@ -138,9 +138,7 @@ class Inference:
         """
         response = regression_pb2.RegressionResponse()
         with self._use(request) as lease:
-            response.result.CopyFrom(
-                self._regress(lease, request.model_spec.signature_name, request.input, timeout)
-            )
+            response.result.CopyFrom(self._regress(lease, request.model_spec.signature_name, request.input, timeout))
             _fill_spec(response.model_spec, lease, request.model_spec.signature_name)
         return response
 

@@ -176,9 +176,7 @@ class RestServer:
                 message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
             )
 
-        return _dump(
-            {"model_spec": as_dict(response.model_spec), "metadata": {SIGNATURE_DEF: as_dict(signatures)}}
-        )
+        return _dump({"model_spec": as_dict(response.model_spec), "metadata": {SIGNATURE_DEF: as_dict(signatures)}})
 
 
 def _match(request: web.Request) -> dict[str, Any]:

@@ -65,13 +65,13 @@ def signature_name(request: Mapping[str, Any]) -> str:
     """
     name = request.get("signature_name", "")
     if not isinstance(name, str):
-        raise invalid(f"JSON Value: {_show(name)} not formatted correctly. 'signature_name' key must be a string value.")
+        raise invalid(
+            f"JSON Value: {_show(name)} not formatted correctly. 'signature_name' key must be a string value."
+        )
     return name
 
 
-def predict_inputs(
-    request: Mapping[str, Any], signature: meta_graph_pb2.SignatureDef
-) -> tuple[dict[str, Array], bool]:
+def predict_inputs(request: Mapping[str, Any], signature: meta_graph_pb2.SignatureDef) -> tuple[dict[str, Array], bool]:
     """Read the inputs of a predict request.
 
     Args:

@@ -1,0 +1,1 @@
+"""Serve the trained models on this machine, and ask whoever serves them."""
