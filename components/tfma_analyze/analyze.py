@@ -126,7 +126,8 @@ def _overall(result: Any) -> dict[str, Any]:
         for name, value in result.get_metrics_for_slice().items()
         if math.isfinite(value.get("doubleValue", math.nan))
     }
-    plots = dict(result.plots).get((), {}).get("", {}).get("", {})  # all examples, the only output, no subset
+    of_all = dict(result.plots).get(()) or {}  # TFMA writes None where the config asks for no plot
+    plots = of_all.get("", {}).get("", {})
     if "confusionMatrixAtThresholds" not in plots:
         return {"metrics": metrics}
     # JSON leaves out zeros, so that every field is asked for with a default. The outermost thresholds lie a little

@@ -1,0 +1,67 @@
+"""Artifacts of a small run of the taxi components, made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROWS = 3000
+STEPS = 100
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Where the artifacts of one variant lie, and what the steps returned."""
+
+    examples: str
+    graph: str
+    transformed: str
+    model: str
+    evaluation: str
+    metrics: dict
+    analysis: dict
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A sample of the bundled trips as examples."""
+    from components.example_gen.read import read_examples
+    from components.example_gen.request import ReadParameters
+    from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
+
+    root = tmp_path_factory.mktemp("examples")
+    parameters = ReadParameters(
+        input_handle_train="sample://trips",
+        input_handle_eval="sample://trips",
+        schema="taxi_pipeline.schema",
+        key_column=KEY_COLUMN,
+        derived_columns=DERIVED_COLUMNS,
+        time_column=TIME_COLUMN,
+        max_rows=ROWS,
+    )
+    read_examples(parameters, examples=root / "examples", statistics=root / "statistics", anomalies=root / "anomalies")
+    return str(root / "examples")
+
+
+def run_chain(examples: str, module: str, root: Path) -> Chain:
+    """Run the steps of one variant, as functions."""
+    from components.tfma_analyze.analyze import analyze
+    from components.tft_preprocess.preprocess import preprocess
+    from components.train.fit import fit
+    from taxi_pipeline.schema import LABEL_KEY
+
+    graph, transformed, model, evaluation = (str(root / name) for name in ("graph", "transformed", "model", "eval"))
+    preprocess(examples, module, transform_graph=graph, transformed_examples=transformed)
+    metrics = fit(
+        examples, transformed, graph, "taxi_pipeline.model", label_key=LABEL_KEY, model=model, train_steps=STEPS
+    )
+    analysis = analyze(examples, model, "taxi_pipeline.eval_config", label_key=LABEL_KEY, evaluation=evaluation)
+    return Chain(examples, graph, transformed, model, evaluation, metrics, analysis)
+
+
+@pytest.fixture(scope="session")
+def chain(examples: str, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """The first variant."""
+    return run_chain(examples, "taxi_pipeline.preprocessing", tmp_path_factory.mktemp("chain"))
