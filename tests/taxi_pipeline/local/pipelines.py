@@ -1,5 +1,8 @@
 """Small pipelines that go wrong, wait, or use what only a local run offers."""
 
+# ruff: noqa: B006, PTH102, PTH104, PTH110, PTH118, PTH123, PTH202
+# A component's body imports what it uses, and a pipeline's defaults are part of its specification
+
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Output
 

@@ -4,7 +4,7 @@ import pytest
 
 from taxi_pipeline.local import run
 
-from ..compiler import pipelines
+from ..compiler.argo import pipelines
 
 
 def parameters(result):

@@ -48,7 +48,7 @@ def test_record(tmp_path):
     }
     assert step["inputs"] == {"parameters": {"text": "abc"}, "artifacts": {}}
     assert step["log"] == "logs/make.log"
-    assert 0 < step["cpu_seconds"]
+    assert step["cpu_seconds"] > 0
     assert step["peak_memory_bytes"] > 1 << 20
     measured = record["steps"]["measure"]
     assert (measured["metrics"], measured["parameters"]) == ({"auc": 0.75, "examples": 12}, {"Output": 0.5})
@@ -146,7 +146,7 @@ def test_observer_sees_every_change(tmp_path):
         observer=lambda result, step: seen.append(step.status if step else result.status),
     )
     assert (seen[0], seen[-1]) == ("running", "succeeded")
-    assert [status for status in dict.fromkeys(seen)] == ["running", "succeeded"]
+    assert list(dict.fromkeys(seen)) == ["running", "succeeded"]
 
 
 def test_works_inside_an_event_loop(tmp_path):
@@ -159,6 +159,6 @@ def test_works_inside_an_event_loop(tmp_path):
 
 
 def test_failure_raises_with_the_result(tmp_path):
-    with pytest.raises(RunFailedError, match="boom: .*|half: ValueError: no good") as caught:
+    with pytest.raises(RunFailedError, match="half: ValueError: no good") as caught:
         run(pipelines.crashes, run_dir=tmp_path)
     assert caught.value.result.steps["read-2"].parameters == {"Output": "whole"}

@@ -1,0 +1,77 @@
+"""The same specification under KFP's own local runner and under ours gives the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+from kfp import local
+
+from taxi_pipeline.local import RunResult, run
+from taxi_pipeline.workflow1 import workflow1
+
+from ..taxi_pipeline.compiler.argo import pipelines
+
+pytestmark = pytest.mark.e2e
+
+SMALL = {"max_rows": 3000, "train_steps": 60, "hidden_units": [16, 8]}
+
+
+def under_kfp_local(pipeline, arguments: dict, where: Path):
+    """Run under kfp.local's SubprocessRunner; gives the pipeline's task."""
+    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(where))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of settings that only a cluster has
+        return pipeline(**arguments)
+
+
+def plain(value: str) -> str:
+    """Write whole numbers alike: inside lists, mappings and metadata kfp.local has floats only, a cluster does not."""
+    return re.sub(r"(\d)\.0\b", r"\1", str(value))
+
+
+# Left out is what kfp.local cannot do: an optional number that is not given, a loop over constants inside another,
+# a loop over nothing, container components; and a failed pipeline has no outputs there to compare.
+@pytest.mark.parametrize(
+    ("pipeline", "arguments"),
+    [
+        (pipelines.outputs, {"seed": 3}),
+        (pipelines.artifacts, {"rows": 4, "rate": 0.25}),
+        (pipelines.nested, {"base": 2}),
+        (pipelines.conditions, {}),
+        (pipelines.conditions, {"mode": "slow", "count": 4}),
+        (pipelines.conditions, {"mode": "none", "count": 1}),
+        (pipelines.collected_artifacts, {}),
+        (pipelines.settings, {}),
+    ],
+    ids=lambda value: value.name if hasattr(value, "name") else ",".join(value),
+)
+def test_constructs(pipeline, arguments, tmp_path):
+    theirs = under_kfp_local(pipeline, arguments, tmp_path / "theirs").outputs
+    ours = run(pipeline, arguments, run_dir=tmp_path / "ours").outputs
+    assert {name: plain(value) for name, value in ours.items()} == {
+        name: plain(value) for name, value in theirs.items()
+    }
+
+
+def metrics_of(where: Path) -> dict[str, dict[str, float]]:
+    """Read the metrics of each step from what KFP's executor left behind."""
+    found: dict[str, dict[str, float]] = {}
+    for path in where.rglob("executor_output.json"):
+        made = json.loads(path.read_text()).get("artifacts", {}).get("metrics", {}).get("artifacts", [])
+        if made:
+            found[path.parent.name] = made[0]["metadata"]
+    return found
+
+
+@pytest.mark.timeout(1800)
+def test_workflow1_has_equal_metrics(tmp_path):
+    ours: RunResult = run(workflow1, SMALL, run_dir=tmp_path / "ours")
+    under_kfp_local(workflow1, SMALL, tmp_path / "theirs")
+    theirs = metrics_of(tmp_path / "theirs")
+    assert {"train", "train-2", "tfma-analyze", "tfma-analyze-2", "compare"} <= set(theirs)
+    for step, metrics in theirs.items():
+        assert ours.artifact(step, "metrics").metadata == metrics, step

@@ -1,0 +1,69 @@
+import pytest
+from kfp import dsl
+
+from components.errors import InputError
+from taxi_pipeline.compiler import read_spec
+from taxi_pipeline.local.executors import Function
+from taxi_pipeline.local.plan import Place, read_plan
+
+from . import pipelines
+
+
+def test_what_cannot_run_here_is_named_before_anything_starts():
+    with pytest.raises(InputError) as caught:
+        read_plan(read_spec(pipelines.impossible))
+    text = str(caught.value)
+    assert "task 'wants-package': it needs no-such-package-here==1.0, which is not installed here" in text
+    assert "pip install 'no-such-package-here==1.0'" in text
+    assert "task 'no-such-command': it runs the command 'frobnicate-nothing' of the image some/image" in text
+    assert "task 'entry-point': it runs the entry point of the image some/image" in text
+    assert "task 'condition-1/inside-image': its code is inside the image" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda task, spec: task.update(dependentTasks=["ghost"]), "do not exist: ghost"),
+        (lambda task, spec: task.update(dependentTasks=["make"]), "wait for one another"),
+        (lambda task, spec: spec["components"].clear(), "task 'make': the specification has no 'executorLabel'"),
+        (lambda task, spec: spec["deploymentSpec"]["executors"].clear(), "no 'exec-make' for it"),
+        (
+            lambda task, spec: task.update(triggerPolicy={"condition": "size(x)"}),
+            "task 'make': cannot read the condition",
+        ),
+        (
+            lambda task, spec: spec["deploymentSpec"]["executors"].update({"exec-make": {"resolver": {}}}),
+            "task 'make': it is a resolver",
+        ),
+        (
+            lambda task, spec: spec["deploymentSpec"]["executors"]["exec-make"]["container"]["args"].append("{{$.x}}"),
+            r"the placeholder {{\$.x}} has no meaning",
+        ),
+    ],
+)
+def test_broken_specifications(change, message):
+    spec = read_spec(pipelines.chain)
+    change(spec["root"]["dag"]["tasks"]["make"], spec)
+    with pytest.raises(InputError, match=message):
+        read_plan(spec)
+
+
+def test_importer_to_a_workspace_is_refused():
+    @dsl.pipeline(pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size="1Gi")))
+    def brings():
+        dsl.importer(artifact_uri="/x", artifact_class=dsl.Dataset, download_to_workspace=True)
+
+    with pytest.raises(InputError, match="task 'importer': download_to_workspace"):
+        read_plan(read_spec(brings))
+
+
+def test_steps_come_in_an_order_in_which_they_can_run():
+    names = [name for name, _ in read_plan(read_spec(pipelines.chain)).steps(Place())]
+    assert names.index("make") < names.index("read")
+
+
+def test_modules_are_found_by_reading():
+    source = (
+        "import json, a.b\nfrom c.d import e\ndef f():\n    import kfp\n    from a.b import g\n    from . import h\n"
+    )
+    assert Function(source, (), ()).imports == ["a.b", "c.d", "kfp"]
