@@ -62,7 +62,12 @@ def to_duckdb(selection: Selection) -> tuple[str, dict[str, int | datetime]]:
         name: value.astimezone(timezone.utc).replace(tzinfo=None) if isinstance(value, datetime) else value
         for name, value in selection.parameters.items()
     }
-    return selection.query.transform(_translate).sql(dialect="duckdb"), parameters
+    query = selection.query.copy()
+    for node in reversed(list(query.walk())):  # from the leaves up, so that what is replaced is translated inside
+        replacement = _translate(node)
+        if replacement is not node:
+            node.replace(replacement)
+    return query.sql(dialect="duckdb"), parameters
 
 
 def quote_name(name: str) -> str:
@@ -129,16 +134,23 @@ def split_pattern(examples: Path, split: str) -> str:
 def _translate(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.TIMESTAMPTZ:
         return exp.DataType.build("TIMESTAMP", dialect="duckdb")
+    if (
+        isinstance(node, exp.Cast)
+        and node.to.this == exp.DataType.Type.BIGINT
+        and not isinstance(node.this, (exp.Extract, exp.UnixSeconds))
+    ):
+        # BigQuery rounds a half away from zero; DuckDB does so with decimals, and rounds other numbers to even.
+        return exp.cast(exp.cast(node.this, "DECIMAL(38, 18)"), "BIGINT")
     if isinstance(node, exp.UnixToTime):
         return exp.func("MAKE_TIMESTAMP", exp.cast(node.this, "BIGINT") * 1_000_000)
     if isinstance(node, exp.UnixSeconds):
         return exp.cast(exp.Floor(this=exp.func("EPOCH", node.this)), "BIGINT")
     if isinstance(node, exp.Extract) and node.name.upper() == "DAYOFWEEK":
         return exp.paren(exp.Extract(this=exp.var("DOW"), expression=node.expression) + 1)
-    if isinstance(node, exp.AtTimeZone) and not isinstance(node.this, exp.AtTimeZone):
+    if isinstance(node, exp.AtTimeZone):
         # In DuckDB a plain timestamp AT TIME ZONE is taken to be local; say first that it is UTC.
-        utc = exp.AtTimeZone(this=node.this, zone=exp.Literal.string("UTC"))
-        return exp.AtTimeZone(this=utc, zone=node.args["zone"])
+        utc = exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), node.this])
+        return exp.Anonymous(this="timezone", expressions=[node.args["zone"], utc])
     return node
 
 

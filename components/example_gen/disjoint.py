@@ -14,8 +14,25 @@ from components.example_gen.selection import KEY
 from components.example_gen.sources import Source
 
 
+def prove_by_rule(sources: Sequence[Source]) -> str | None:
+    """Prove that no eval row can be a train row from how rows are chosen, without looking at them.
+
+    Args:
+        sources: Where train and eval rows come from.
+
+    Returns:
+        The proof, a sentence that begins with ``split rule`` or ``windows``; None if the rows themselves must tell.
+    """
+    if sources[0].fold:
+        return "split rule: train rows have ABS(MOD(FARM_FINGERPRINT(key), 3)) > 0, eval rows have 0"
+    windows = {split: source.request.windows[split] for source in sources for split in source.selection.splits}
+    if len(windows) == 2 and not windows["train"].meets(windows["eval"]):
+        return f"windows: train rows lie in {windows['train']}, eval rows in {windows['eval']}"
+    return None
+
+
 def prove_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, sources: Sequence[Source]) -> str:
-    """Prove that no eval row is a train row, by the split rule if that can tell, else by comparing keys.
+    """Prove that no eval row is a train row: by rule if that can tell, else by comparing keys.
 
     Args:
         connection: Any.
@@ -23,28 +40,22 @@ def prove_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
         sources: Where the rows came from.
 
     Returns:
-        The proof, in a sentence that begins with ``split rule``, ``keys`` or ``one split``. If rows bring no key, and
-        some of both splits are equal: a sentence that begins with ``not proved``, since such rows may be two things
-        that look the same.
+        The proof, a sentence that begins with ``split rule``, ``windows``, ``keys`` or ``one split``. If rows bring no
+        key, and some of both splits are equal: a sentence that begins with ``not proved``, since such rows may be two
+        things that look the same.
 
     Raises:
         InputError: Keys are missing, or some stand in both splits.
     """
-    splits = [split for source in sources for split in source.selection.splits]
     for source in sources:
         for split in source.selection.splits:
             _check_keys(connection, examples, source, split)
-    if sources[0].fold:
-        return "split rule: train rows have ABS(MOD(FARM_FINGERPRINT(key), 3)) > 0, eval rows have 0"
-    if len(splits) == 1:
-        return f"one split: only {splits[0]} rows were read"
-    count, key = connection.execute(
-        f"""
-        SELECT count(*), min({KEY}) FROM read_parquet($eval)
-        WHERE {KEY} IN (SELECT {KEY} FROM read_parquet($train))
-        """,
-        {split: split_pattern(examples, split) for split in splits},
-    ).fetchall()[0]
+    proof = prove_by_rule(sources)
+    if proof:
+        return proof
+    if len(sources) == 1:
+        return f"one split: only {sources[0].selection.splits[0]} rows were read"
+    count, key = shared_keys(examples, examples, connection)
     if not count:
         return "keys: no key stands in both splits"
     if all(source.table.key_column == CONTENT_KEY for source in sources):
@@ -54,6 +65,27 @@ def prove_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
         f"{handles}: eval rows that are train rows, too: {count}, for example the one with key {key}. Give sources "
         "without a common row, or the same handle twice (rows are then split by a hash of their key)"
     )
+
+
+def shared_keys(
+    train: Path, eval_: Path, connection: duckdb.DuckDBPyConnection | None = None
+) -> tuple[int, str | None]:
+    """Count the eval rows of one `examples` artifact whose key is that of a train row of another.
+
+    Args:
+        train: Directory of the artifact with the train rows.
+        eval_: Directory of the artifact with the eval rows.
+        connection: Any; None makes one.
+
+    Returns:
+        How many, and the least of their keys.
+    """
+    query = f"""
+        SELECT count(*), min({KEY}) FROM read_parquet($eval)
+        WHERE {KEY} IN (SELECT {KEY} FROM read_parquet($train))"""
+    files = {"train": split_pattern(train, "train"), "eval": split_pattern(eval_, "eval")}
+    count, key = (connection or duckdb.connect()).execute(query, files).fetchall()[0]
+    return count, key
 
 
 def _check_keys(connection: duckdb.DuckDBPyConnection, examples: Path, source: Source, split: str) -> None:

@@ -51,17 +51,20 @@ def fetch(handle: Handle, scratch: Path, project: str = "") -> list[Path]:
     return paths
 
 
-def readable(message: str, scratch: Path) -> str:
-    """Name objects, and not their copies.
+@contextmanager
+def naming_objects(scratch: Path) -> Iterator[None]:
+    """Let errors name objects, and not their copies.
 
     Args:
-        message: May name copies.
         scratch: As given to `fetch`.
 
-    Returns:
-        The message, with the objects' own names.
+    Yields:
+        Nothing.
     """
-    return message.replace(f"{scratch}/gs:/", "gs://")
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error).replace(f"{scratch}/gs:/", "gs://")) from error.__cause__
 
 
 def _client(project: str) -> Any:

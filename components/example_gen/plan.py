@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from components.example_gen.disjoint import prove_by_rule
+from components.example_gen.gcs import naming_objects
 from components.example_gen.request import ReadParameters, make_request
-from components.example_gen.sources import Access, open_sources, parse_handles
+from components.example_gen.rows import count_rows
+from components.example_gen.sources import Access, Source, open_sources, parse_handles
 from components.schema import load_schema
 
 
@@ -22,6 +25,7 @@ class PlannedQuery:
         splits: What it is for.
         sql: The query, in BigQuery's SQL; files are read by the same query in DuckDB's.
         parameters: Its parameters.
+        rows: What it would read, by split; None for BigQuery, which bills for counting.
         bytes: What BigQuery says that it would scan; None for files.
     """
 
@@ -29,6 +33,7 @@ class PlannedQuery:
     splits: tuple[str, ...]
     sql: str
     parameters: Mapping[str, int | datetime]
+    rows: Mapping[str, int] | None
     bytes: int | None
 
     def __str__(self) -> str:
@@ -38,33 +43,55 @@ class PlannedQuery:
             for name, value in self.parameters.items()
         ]
         if self.bytes is not None:
-            lines.append(f"-- scans {self.bytes:,} bytes")
+            lines.append(f"-- would scan {self.bytes:,} bytes")
+        if self.rows is not None:
+            lines.append(
+                "-- would read " + " and ".join(f"{count:,} {split} rows" for split, count in self.rows.items())
+            )
         return "\n".join(lines)
 
 
-def plan_read(parameters: ReadParameters) -> list[PlannedQuery]:
-    """Check everything that can be checked without reading rows, and write the queries.
+@dataclass(frozen=True)
+class Plan:
+    """What a read would do.
+
+    Attributes:
+        queries: One a source.
+        disjoint: The proof that no eval row can be a train row; None if reading must show it, by comparing keys.
+    """
+
+    queries: list[PlannedQuery]
+    disjoint: str | None
+
+    def __str__(self) -> str:
+        proof = self.disjoint or "to be shown by comparing keys"
+        return "\n\n".join([*map(str, self.queries), f"-- train and eval are disjoint: {proof}"])
+
+
+def plan_read(parameters: ReadParameters) -> Plan:
+    """Check what can be checked without writing and without cost: files' rows are counted, tables only looked at.
+
+    Whether values fit the schema shows when they are read.
 
     Args:
         parameters: Of the read.
 
     Returns:
-        One query a source. Of a BigQuery table, the bytes that it would scan; asking costs nothing.
+        The queries. Of a BigQuery table, the bytes that it would scan; of files, the rows in each split.
 
     Raises:
-        InputError: The read itself would raise it before its first row.
+        InputError: A parameter or a source is wrong, or a window is empty.
     """
     request = make_request(parameters, load_schema(parameters.schema))
     handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request)
-    with tempfile.TemporaryDirectory() as scratch:
-        access = Access(Path(scratch), parameters.project, parameters.location)
-        return [
-            PlannedQuery(
-                str(source.table.handle),
-                source.selection.splits,
-                source.selection.sql,
-                source.selection.parameters,
-                source.table.estimate(source.selection),
-            )
-            for source in open_sources(handles, request, access)
-        ]
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        with naming_objects(scratch):
+            sources = open_sources(handles, request, Access(scratch, parameters.project, parameters.location))
+            return Plan([_plan(source, scratch) for source in sources], prove_by_rule(sources))
+
+
+def _plan(source: Source, scratch: Path) -> PlannedQuery:
+    selection, size = source.selection, source.table.estimate(source.selection)
+    rows = count_rows(source, scratch) if size is None else None
+    return PlannedQuery(str(source.table.handle), selection.splits, selection.sql, selection.parameters, rows, size)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,11 @@ from components.example_gen.anomalies import Anomaly, find_anomalies
 from components.example_gen.columns import CONTENT_KEY
 from components.example_gen.dialect import connect
 from components.example_gen.disjoint import prove_disjoint
-from components.example_gen.files import FileTable
-from components.example_gen.gcs import readable
-from components.example_gen.locate import locate
+from components.example_gen.gcs import naming_objects
 from components.example_gen.request import ReadParameters, make_request
-from components.example_gen.selection import NO_WHOLE_NUMBER, time_range
+from components.example_gen.rows import find_places, write_rows
 from components.example_gen.sources import Access, Source, open_sources, parse_handles
 from components.example_gen.statistics import describe_splits
-from components.example_gen.write import write_splits
 from components.outputs import whole_directory
 from components.schema import load_schema
 
@@ -53,11 +48,11 @@ def read_examples(
     handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request)
     with whole_directory(examples) as out, tempfile.TemporaryDirectory(dir=out.parent, prefix=".reading.") as name:
         scratch = Path(name)
-        with _naming_objects(scratch):
+        with naming_objects(scratch):
             sources = open_sources(handles, request, Access(scratch, parameters.project, parameters.location))
             rows: dict[str, int] = {}
             for source in sources:
-                rows |= _write(source, out, scratch)
+                rows |= write_rows(source, scratch, out)
             (out / "schema.pbtxt").write_text(text_format.MessageToString(loaded), encoding="utf-8")
             with connect(scratch, threads=1) as connection:
                 disjoint = prove_disjoint(connection, out, sources)
@@ -76,61 +71,6 @@ def read_examples(
     }
 
 
-@contextmanager
-def _naming_objects(scratch: Path) -> Iterator[None]:
-    """Let errors name objects in Cloud Storage, and not their copies."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(readable(str(error), scratch)) from error.__cause__
-
-
-def _write(source: Source, out: Path, scratch: Path) -> dict[str, int]:
-    with connect(scratch) as connection:
-        try:
-            query, parameters = source.table.query(connection, source.selection)
-            rows = write_splits(connection, query, parameters, source.request.types, out, source.selection.splits)
-            source.table.check(connection)
-            for split, count in rows.items():
-                if not count:
-                    raise InputError(_empty(connection, source, split))
-        except duckdb.Error as error:
-            source.table.check(connection)  # says it better, if this is why
-            raise InputError(f"{source.table.handle}: {_explain(connection, source, str(error))}") from error
-    return rows
-
-
-def _empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) -> str:
-    window = source.request.windows[split]
-    if window.open:
-        few = " (the key's hash sends a third of them there; this source has too few)" if source.fold else ""
-        return f"{source.table.handle}: no row for the split {split!r}{few}"
-    ends = time_range(source.request, source.table.table, source.table.kinds)
-    query, parameters = source.table.query(connection, ends)
-    first, last = connection.execute(query, parameters).fetchall()[0]
-    return (
-        f"{source.table.handle}: no {split} row lies in the window {window}; {source.request.time_column} goes from "
-        f"{first} to {last} (UTC) in this source"
-    )
-
-
-def _explain(connection: duckdb.DuckDBPyConnection, source: Source, message: str) -> str:
-    """Say what DuckDB said, and where, if it was about a value in a file."""
-    fraction = re.search(rf"column '(.+)': (.+){NO_WHOLE_NUMBER}", message)
-    if not fraction:
-        return message
-    said = f"{fraction.group(0)}, and the schema says INT"
-    return said + _places(connection, source, fraction.group(1), None)
-
-
-def _places(connection: duckdb.DuckDBPyConnection, source: Source, column: str, values: Sequence[Any] | None) -> str:
-    table = source.table
-    if not isinstance(table, FileTable) or column in source.request.derived or table.kinds[column] == "TIMESTAMP":
-        return ""
-    places = locate(connection, table, column, values)
-    return "".join(f"\n  {place}" for place in places)
-
-
 def _refuse(
     connection: duckdb.DuckDBPyConnection, found: Mapping[str, Mapping[str, list[Anomaly]]], sources: list[Source]
 ) -> None:
@@ -140,7 +80,7 @@ def _refuse(
             for column, anomalies in found[split].items():
                 for anomaly in anomalies:
                     if anomaly.fatal:
-                        places = _places(connection, source, column, anomaly.values) if anomaly.values else ""
+                        places = find_places(connection, source, column, anomaly.values) if anomaly.values else ""
                         told.append(f"{source.table.handle}: {split}: column {column!r}: {anomaly.message}{places}")
     if told:
         raise InputError("\n".join(told) + "\nMend these rows, or change the column's domain in the schema.")

@@ -192,10 +192,12 @@ SAID = {
 
 
 def _key(name: str, kind: str) -> exp.Expr:
-    if kind not in {"INT", "BYTES"}:
+    if kind not in {"INT", "WHOLE", "BYTES"}:
         raise InputError(f"key_column={name}: is {SAID[kind]} in the source; a key is text or a whole number")
     column = exp.column(name, quoted=True)
-    return column if kind == "BYTES" else _cast(column, "STRING")
+    if kind == "BYTES":
+        return column
+    return _cast(_whole(name, column) if kind == "WHOLE" else column, "STRING")
 
 
 def _hash(value: exp.Expr) -> exp.Expr:

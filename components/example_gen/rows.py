@@ -1,0 +1,120 @@
+"""Run a source's query, and say what was wrong if it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from components.errors import InputError
+from components.example_gen.dialect import connect
+from components.example_gen.files import FileTable
+from components.example_gen.locate import locate
+from components.example_gen.selection import NO_WHOLE_NUMBER, SPLIT, time_range
+from components.example_gen.sources import Source
+from components.example_gen.write import write_splits
+
+Run = Callable[[duckdb.DuckDBPyConnection, str, dict[str, Any]], dict[str, int]]
+
+
+def write_rows(source: Source, scratch: Path, examples: Path) -> dict[str, int]:
+    """Write a source's rows.
+
+    Args:
+        source: What to read.
+        scratch: Where DuckDB may sort.
+        examples: Where a directory a split is made.
+
+    Returns:
+        Rows by split, none of them 0.
+
+    Raises:
+        InputError: A row cannot be read, the source changes meanwhile, or a split has no row.
+    """
+
+    def write(connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> dict[str, int]:
+        return write_splits(connection, query, parameters, source.request.types, examples, source.selection.splits)
+
+    return _run(source, scratch, write)
+
+
+def count_rows(source: Source, scratch: Path) -> dict[str, int]:
+    """Count a source's rows.
+
+    Args:
+        source: What to read.
+        scratch: Where DuckDB may sort.
+
+    Returns:
+        Rows by split, none of them 0.
+
+    Raises:
+        InputError: As `write_rows`.
+    """
+
+    def count(connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> dict[str, int]:
+        found = connection.execute(f"SELECT {SPLIT}, count(*) FROM ({query}) GROUP BY ALL", parameters).fetchall()
+        return {**dict.fromkeys(source.selection.splits, 0), **dict(found)}
+
+    return _run(source, scratch, count)
+
+
+def _run(source: Source, scratch: Path, run: Run) -> dict[str, int]:
+    with connect(scratch) as connection:
+        try:
+            rows = run(connection, *source.table.query(connection, source.selection))
+            source.table.check(connection)
+            for split, count in rows.items():
+                if not count:
+                    raise InputError(_empty(connection, source, split))
+        except duckdb.Error as error:
+            source.table.check(connection)  # says it better, if this is why
+            raise InputError(f"{source.table.handle}: {_explain(connection, source, str(error))}") from error
+    return rows
+
+
+def _empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) -> str:
+    window = source.request.windows[split]
+    if window.open:
+        few = " (the key's hash sends a third of them there; this source has too few)" if source.fold else ""
+        return f"{source.table.handle}: no row for the split {split!r}{few}"
+    ends = time_range(source.request, source.table.table, source.table.kinds)
+    query, parameters = source.table.query(connection, ends)
+    first, last = connection.execute(query, parameters).fetchall()[0]
+    return (
+        f"{source.table.handle}: no {split} row lies in the window {window}; {source.request.time_column} goes from "
+        f"{first} to {last} (UTC) in this source"
+    )
+
+
+def _explain(connection: duckdb.DuckDBPyConnection, source: Source, message: str) -> str:
+    """Say what DuckDB said, and where, if it was about a value in a file."""
+    fraction = re.search(rf"column '(.+)': (.+){NO_WHOLE_NUMBER}", message)
+    if not fraction:
+        return message
+    said = f"{fraction.group(0)}, and the schema says INT"
+    return said + find_places(connection, source, fraction.group(1), None)
+
+
+def find_places(
+    connection: duckdb.DuckDBPyConnection, source: Source, column: str, values: Sequence[Any] | None
+) -> str:
+    """Say where in a source's files some values stand.
+
+    Args:
+        connection: Any.
+        source: What was read.
+        column: Of the examples.
+        values: What to look for; None looks for numbers with a fraction.
+
+    Returns:
+        A line a place, each after a line break; nothing if the source has no such places.
+    """
+    table = source.table
+    if not isinstance(table, FileTable) or column in source.request.derived or table.kinds[column] == "TIMESTAMP":
+        return ""
+    places = locate(connection, table, column, values)
+    return "".join(f"\n  {place}" for place in places)
