@@ -1,0 +1,76 @@
+"""The answer in a sentence: which model, by how much, how sure; blessed or not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.report.evaluation import COUNT, Evaluation
+from components.report.run import Run
+from components.report.slices import AUC, bounds_of, primary_metric
+from components.report.table import label
+
+
+def answer(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | None, run: Run | None) -> str:
+    """Say what the page comes to.
+
+    Args:
+        models: The evaluations by name.
+        comparison: Content of ``comparison.json``.
+        run: The run.
+
+    Returns:
+        A sentence or two.
+    """
+    if comparison:
+        return str(comparison["answer"])
+    sentences = [_of_model(name, each) for name, each in models.items()]
+    if run and run.status != "succeeded":
+        failed = [f"{step.name} {step.status}" + (f": {step.said}" if step.said else "") for step in run.steps]
+        failed = [
+            said for said, step in zip(failed, run.steps, strict=True) if step.status in ("failed", "interrupted")
+        ]
+        sentences.insert(0, f"The run {run.status}" + (f"; {'; '.join(failed)}" if failed else "") + ".")
+    if not sentences:
+        return "This run judged no model."
+    return " ".join(sentences)
+
+
+def _of_model(name: str, evaluation: Evaluation) -> str:
+    metric = primary_metric({name: evaluation})
+    if metric not in evaluation.overall:
+        return f"{name} was judged in {len(evaluation.metrics):,} slices, and not over all examples."
+    bounds = bounds_of(evaluation, (), metric)
+    said = f"{name} reaches {label(metric)} {evaluation.overall[metric]:.4f}"
+    if bounds:
+        said += f" (95 % interval {bounds.low:.4f} to {bounds.high:.4f})"
+    if COUNT in evaluation.overall:
+        said += f" on {evaluation.overall[COUNT]:,.0f} eval examples"
+    known = {rule: values["auc"] for rule, values in evaluation.baselines.items() if "auc" in values}
+    if metric == AUC and bounds and known:
+        rule = max(known, key=lambda each: float(known[each]["value"]))
+        best = known[rule]
+        clear = "clearly above" if bounds.low > best["high"] else "not clearly above"
+        said += f", {clear} the best baseline, “{rule}” ({best['value']:.4f})"
+    return said + "."
+
+
+def verdicts(models: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
+    """Say of each model whether it is blessed.
+
+    Args:
+        models: The evaluations by name.
+
+    Returns:
+        ``model``, ``blessed`` (None where nobody judged) and ``reason``.
+    """
+    found: list[dict[str, Any]] = []
+    for name, each in models.items():
+        if each.verdict is None:
+            found.append({"model": name, "blessed": None, "reason": "no verdict was recorded with this evaluation"})
+        else:
+            reason = str(each.verdict["reason"])
+            blessed = bool(each.verdict["blessed"])
+            reason = reason.removeprefix("blessed: ").removeprefix("not blessed: ")
+            found.append({"model": name, "blessed": blessed, "reason": reason})
+    return found
