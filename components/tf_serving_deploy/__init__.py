@@ -1,0 +1,1 @@
+"""SavedModel -> a versioned model base path, and who serves it."""
