@@ -2,59 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+import yaml
 from kfp.dsl.base_component import BaseComponent
 
 from components.errors import InputError
-from taxi_pipeline.cli import run_reporting_errors
-from taxi_pipeline.compiler.package import compile_package
+from taxi_pipeline.compiler.argo import ArgoSettings
+from taxi_pipeline.compiler.package import FORMATS, package_members, write_package
 from taxi_pipeline.workflows import find_workflow
-
-
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of compiling."""
-    for option in (
-        click.option("--image", help="Image to run the components in, instead of this version's own."),
-        click.option(
-            "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.tar.gz here."
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.command("compile")
 @click.argument("workflow")
-@_options
-def compile_command(workflow: str, output: Path | None, image: str | None) -> None:
-    r"""Compile WORKFLOW to the package that the Pipelines UI takes as an upload.
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.tar.gz here.")
+@click.option("--image", help="Image to run the components in, instead of this version's own.")
+@click.option(
+    "--format",
+    "package_format",
+    type=click.Choice(FORMATS),
+    default="both",
+    show_default=True,
+    help="kfp: the KFP v2 specification alone; argo: the Argo Workflow in its place.",
+)
+@click.option("--service-account", default=ArgoSettings.service_account, show_default=True, help="Of the Argo pods.")
+@click.option("--memoize", metavar="AGE", help="Let Argo answer from results that are no older, as 24h.")
+@click.option("--helper-image", default=ArgoSettings.helper_image, show_default=True, help="Runs importers in Argo.")
+@click.option(
+    "--argo-patch",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML laid over the Argo Workflow as a JSON merge patch (RFC 7386), to override its defaults.",
+)
+def compile_command(
+    workflow: str,
+    output: Path | None,
+    image: str | None,
+    package_format: str,
+    service_account: str,
+    memoize: str | None,
+    helper_image: str,
+    argo_patch: Path | None,
+) -> None:
+    r"""Compile WORKFLOW to a package: for the Pipelines UI, and for a cluster that has Argo Workflows alone.
 
     WORKFLOW is workflow1, or a pipeline of your own as module:function.
 
     \b
     Examples:
       taxi-pipeline compile workflow1
+      taxi-pipeline compile workflow1 --format argo -o workflow1-argo.tar.gz
       taxi-pipeline compile my_project.pipelines:churn -o churn.tar.gz --image registry.example/churn:1
     """
     pipeline = find_workflow(workflow)
     if not isinstance(pipeline, BaseComponent):
         raise InputError(f"{workflow} is compiled already")
-    click.echo(compile_package(pipeline, output, image=image))
+    patch = _patch(argo_patch) if argo_patch else {}
+    settings = ArgoSettings(service_account, memoize, helper_image=helper_image, patch=patch)
+    members = package_members(pipeline, image=image, format=package_format, argo=settings)
+    click.echo(write_package(members, output or f"{pipeline.name}.tar.gz"))
+    for name, text in sorted(members.items()):
+        click.echo(f"  {name}: {len(text.encode()):,} bytes", err=True)
 
 
-def compile_main(pipeline: BaseComponent) -> None:
-    """Be the command line of a workflow's own module.
-
-    Args:
-        pipeline: What to compile.
-    """
-
-    @click.command(help=f"Compile {pipeline.name} to the package that the Pipelines UI takes as an upload.")
-    @_options
-    def command(output: Path | None, image: str | None) -> None:
-        click.echo(compile_package(pipeline, output, image=image))
-
-    run_reporting_errors(command)
+def _patch(path: Path) -> dict[str, Any]:
+    try:
+        patch = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML: {error}") from error
+    if not isinstance(patch, dict):
+        raise InputError(f"{path}: a patch is a mapping, such as `spec: {{ttlStrategy: null}}`")
+    return patch

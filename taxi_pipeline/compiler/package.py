@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import tarfile
@@ -19,9 +20,16 @@ from kfp.dsl.base_component import BaseComponent
 from components.errors import InputError
 from components.image import IMAGE
 from components.outputs import whole_file
+from taxi_pipeline.compiler.argo import ArgoSettings, lower, workflow_yaml
 
 SPEC_MEMBER = "pipeline.yaml"
 """The member that the Pipelines UI looks for, by exactly this name."""
+WORKFLOW_MEMBER = "workflow.yaml"
+"""The member that ``argo submit`` takes."""
+FORMATS = ("both", "kfp", "argo")
+"""What a package may hold."""
+LARGEST_PARAMETERS = 10_000
+"""Bytes of JSON that the Pipelines backend keeps of an Argo manifest's parameters."""
 
 
 def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
@@ -87,7 +95,12 @@ def write_package(members: Mapping[str, str], path: str | os.PathLike[str]) -> P
 
 
 def compile_package(
-    pipeline: BaseComponent, path: str | os.PathLike[str] | None = None, *, image: str | None = None
+    pipeline: BaseComponent,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    image: str | None = None,
+    format: str = "both",  # noqa: A002 (it is what the command line calls it)
+    argo: ArgoSettings | None = None,
 ) -> Path:
     """Compile a pipeline to the package that the Pipelines UI takes as an upload.
 
@@ -95,16 +108,53 @@ def compile_package(
         pipeline: What ``@dsl.pipeline`` made.
         path: Where to write; default ``<pipeline name>.tar.gz`` in the working directory.
         image: The image to run our components in, instead of the one of this version of the package.
+        format: What the package holds: ``both`` (the KFP v2 specification as ``pipeline.yaml``, and beside it the Argo
+            Workflow as ``workflow.yaml``), ``kfp`` (the specification alone), or ``argo`` (the Argo Workflow as
+            ``pipeline.yaml``, for Pipelines installations that take Argo manifests).
+        argo: Choices for the Argo Workflow.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: The name does not end in ``.tar.gz``.
+        InputError: The name does not end in ``.tar.gz``, the format is unknown, or the pipeline has something that an
+            Argo Workflow cannot express.
     """
     if path is None:
         path = f"{pipeline.name}.tar.gz"
-    return write_package({SPEC_MEMBER: pipeline_yaml(pipeline, image=image)}, path)
+    return write_package(package_members(pipeline, image=image, format=format, argo=argo), path)
+
+
+def package_members(
+    pipeline: BaseComponent,
+    *,
+    image: str | None = None,
+    format: str = "both",  # noqa: A002
+    argo: ArgoSettings | None = None,
+) -> dict[str, str]:
+    """Compile a pipeline to the members of its package, without writing it; otherwise as `compile_package`.
+
+    Returns:
+        Text by member name.
+    """
+    if format not in FORMATS:
+        raise InputError(f"{format!r} is no format of a package; give one of {', '.join(FORMATS)}")
+    spec = pipeline_yaml(pipeline, image=image)
+    if format == "kfp":
+        return {SPEC_MEMBER: spec}
+    try:
+        manifest = lower(spec, argo)
+    except InputError as error:
+        raise InputError(f"{error}. A package without an Argo Workflow can be had with the format `kfp`") from error
+    if format == "both":
+        return {SPEC_MEMBER: spec, WORKFLOW_MEMBER: workflow_yaml(manifest)}
+    parameters = json.dumps(manifest["spec"]["arguments"].get("parameters", []))
+    if len(parameters) > LARGEST_PARAMETERS:
+        raise InputError(
+            f"the defaults of the pipeline's parameters take {len(parameters):,} bytes, the Pipelines backend takes "
+            f"{LARGEST_PARAMETERS:,} with an Argo manifest; shorten them"
+        )
+    return {SPEC_MEMBER: workflow_yaml(manifest)}
 
 
 def read_spec(source: BaseComponent | str | os.PathLike[str]) -> dict[str, Any]:
@@ -159,4 +209,13 @@ def _gzip_stored(data: bytes) -> bytes:
     return header + blocks + struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
 
 
-__all__ = ["SPEC_MEMBER", "compile_package", "pipeline_yaml", "read_spec", "write_package"]
+__all__ = [
+    "FORMATS",
+    "SPEC_MEMBER",
+    "WORKFLOW_MEMBER",
+    "compile_package",
+    "package_members",
+    "pipeline_yaml",
+    "read_spec",
+    "write_package",
+]

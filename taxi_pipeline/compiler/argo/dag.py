@@ -20,12 +20,21 @@ from taxi_pipeline.compiler.argo.expressions import (
     output_artifact,
     output_parameter,
     quote,
-    succeeded,
     tag,
 )
 from taxi_pipeline.compiler.argo.inputs import Artifacts, Scope, TaskInputs
 from taxi_pipeline.compiler.argo.names import described, template_name
+from taxi_pipeline.compiler.argo.order import in_order, targets
 from taxi_pipeline.compiler.argo.pods import Json, known
+from taxi_pipeline.compiler.argo.ports import (
+    collected,
+    dag_inputs,
+    first_of,
+    output,
+    unrolled_outputs,
+    with_defaults,
+    without,
+)
 from taxi_pipeline.compiler.argo.settings import ArgoSettings
 from taxi_pipeline.compiler.argo.steps import Step, speaks_executor_protocol
 
@@ -75,6 +84,7 @@ class Lowering:
         self._executors: Json = spec.get("deploymentSpec", {}).get("executors", {})
         self._configs = configs
         self._bodies: dict[str, str] = {}
+        self._root_name = template_name(spec["pipelineInfo"]["name"])
 
     def dag(
         self, name: str, component: Mapping[str, Any], lists: Mapping[str, int], *, root: bool = False
@@ -100,28 +110,28 @@ class Lowering:
         tolerant = any(
             t.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED" for t in tasks.values()
         )
-        lowered = {task: self._task(task, dag, tolerant=tolerant) for task in _in_order(tasks)}
+        lowered = {task: self._task(task, dag, tolerant=tolerant) for task in in_order(tasks)}
         body: Json = {"tasks": [lowered[task] for task in tasks]}
         if tolerant:
             # A task that runs after a failure must not make the failure a success: what it follows is a target too.
-            body.update(failFast=False, target=" ".join(sorted(_targets(tasks))))
+            body.update(failFast=False, target=" ".join(sorted(targets(tasks))))
         template: Json = {"dag": body}
         if not root:
-            inputs = _dag_inputs(component, lists)
+            inputs = dag_inputs(component, lists)
             if inputs:
                 template = {"inputs": inputs, **template}
         outputs, counts = self._dag_outputs(component, dag)
         if outputs:
             template["outputs"] = outputs
-        return self._add(name, template), counts
+        return self._add(name, template, root=root), counts
 
-    def _add(self, name: str, template: Json) -> str:
+    def _add(self, name: str, template: Json, *, root: bool = False) -> str:
         """Keep a template under a name of its own; one that is there already, by whatever name, is used again."""
         body = json.dumps({key: value for key, value in template.items() if key != "name"}, sort_keys=True)
         if body in self._bodies:
             return self._bodies[body]
         unique, number = name, 1
-        while unique in self.templates:
+        while unique in self.templates or (unique == self._root_name and not root):
             number += 1
             unique = f"{name}-v{number}"
         self.templates[unique] = {"name": unique, **{key: value for key, value in template.items() if key != "name"}}
@@ -138,8 +148,8 @@ class Lowering:
         inputs = TaskInputs(task, component, dag.scope, produced, made, where)
         lists = {each: len(item.origins) for each, item in inputs.artifacts.items() if item.is_list}
         template, counts = self._template(name, task, component, inputs, lists)
-        for output, count in counts.items():
-            dag.counts[name, output] = count
+        for made_list, count in counts.items():
+            dag.counts[name, made_list] = count
         entry: Json = {"name": name, "template": template}
         arguments = inputs.arguments()
         if "parameterIterator" not in task and "executorLabel" in component:
@@ -185,7 +195,7 @@ class Lowering:
         counts: dict[str, int] = {}
         if "dag" in component:
             if "parameterIterator" in task:
-                return self._loop(base, task, component, inputs, lists, where)
+                return self._loop(base, task, component, lists, where)
             lowered, counts = self.dag(base, component, lists)
             template = self.templates[lowered]
         else:
@@ -193,7 +203,7 @@ class Lowering:
         extra = {**_retry(task.get("retryPolicy", {}), where), **_display(name, task)}
         if extra or "dag" not in component:
             # A retried or renamed DAG is a template of its own; the unchanged one is not left behind unused.
-            return self._add(base, _with_defaults({**template, **extra}, component)), counts
+            return self._add(base, with_defaults({**template, **extra}, component)), counts
         return template["name"], counts
 
     def _step(
@@ -242,7 +252,6 @@ class Lowering:
         base: str,
         task: Mapping[str, Any],
         component: Mapping[str, Any],
-        inputs: TaskInputs,
         lists: Mapping[str, int],
         where: str,
     ) -> tuple[str, dict[str, int]]:
@@ -259,26 +268,27 @@ class Lowering:
                 f"{where}: a list of lists of artifacts (Collected in a loop in a loop) cannot be expressed"
             )
         outputs = component.get("outputDefinitions", {})
-        wrapper = {**component, "inputDefinitions": _without(component.get("inputDefinitions", {}), item)}
+        wrapper = {**component, "inputDefinitions": without(component.get("inputDefinitions", {}), item)}
         passed = self._passed_on(wrapper, lists)
         template: Json = {}
-        own = _dag_inputs(wrapper, lists)
+        own = dag_inputs(wrapper, lists)
         if own:
             template["inputs"] = own
         if int(policy.get("parallelismLimit", 0)):
             template["parallelism"] = int(policy["parallelismLimit"])
         if outputs.get("artifacts"):
             if "raw" not in source:
+                names = ", ".join(sorted(outputs["artifacts"]))
                 raise InputError(
-                    f"{where}: collecting artifacts ({', '.join(sorted(outputs['artifacts']))}) from a ParallelFor whose "
-                    "items are known only when the pipeline runs cannot be expressed; loop over constants"
+                    f"{where}: collecting artifacts ({names}) from a ParallelFor whose items are known only when the "
+                    "pipeline runs cannot be expressed; loop over constants"
                 )
             constants = json.loads(source["raw"])
             tasks = [
                 self._iteration(f"iteration-{at}", body, passed, item, encode(c)) for at, c in enumerate(constants)
             ]
             template["dag"] = {"tasks": tasks}
-            template["outputs"] = _unrolled_outputs(outputs, len(constants))
+            template["outputs"] = unrolled_outputs(outputs, len(constants))
             counts = dict.fromkeys(outputs["artifacts"], len(constants))
             return self._add(base, template), counts
         entry = self._iteration("iteration", body, passed, item, tag("item"))
@@ -289,13 +299,13 @@ class Lowering:
             entry["withParam"] = tag(f"toJson(map(fromJSON({given}), {encoded('#')}))")
         template["dag"] = {"tasks": [entry]}
         if outputs.get("parameters"):
-            template["outputs"] = {"parameters": [_collected(name) for name in sorted(outputs["parameters"])]}
+            template["outputs"] = {"parameters": [collected(name) for name in sorted(outputs["parameters"])]}
         return self._add(base, template), {}
 
     def _passed_on(self, component: Mapping[str, Any], lists: Mapping[str, int]) -> Json:
         """The arguments that hand a template's own inputs on."""
-        scope = Scope({}, False, lists)
         definitions = component.get("inputDefinitions", {})
+        scope = Scope(definitions, False, lists)
         spec = {
             "parameters": {name: {"componentInputParameter": name} for name in definitions.get("parameters", {})},
             "artifacts": {name: {"componentInputArtifact": name} for name in definitions.get("artifacts", {})},
@@ -344,14 +354,14 @@ class Lowering:
                 (s["producerSubtask"], self._produced(dag, s["producerSubtask"], s["outputParameterKey"]))
                 for s in chosen
             ]
-            parameters.append(_output(name, _first_of([(task, value.expression) for task, value in values])))
+            parameters.append(output(name, first_of([(task, value.expression) for task, value in values])))
         for name, spec in sorted(given.get("artifacts", {}).items()):
             chosen = spec["artifactSelectors"]
             found = [
                 (s["producerSubtask"], self._made(dag, s["producerSubtask"], s["outputArtifactKey"])) for s in chosen
             ]
-            descriptions = _first_of([(task, item.description.expression) for task, item in found])
-            parameters.append(_output(described(name), descriptions))
+            descriptions = first_of([(task, item.description.expression) for task, item in found])
+            parameters.append(output(described(name), descriptions))
             if len(found) == 1:
                 item = found[0][1]
                 names = [f"{name}--{at}" for at in range(len(item.origins))] if item.is_list else [name]
@@ -364,7 +374,7 @@ class Lowering:
                     (s["producerSubtask"], output_artifact(s["producerSubtask"], s["outputArtifactKey"]))
                     for s in chosen
                 ]
-                artifacts.append({"name": name, "fromExpression": _first_of(files), "optional": True})
+                artifacts.append({"name": name, "fromExpression": first_of(files), "optional": True})
         outputs = {
             **({"parameters": parameters} if parameters else {}),
             **({"artifacts": artifacts} if artifacts else {}),
@@ -374,120 +384,6 @@ class Lowering:
 
 def _nothing(task: str, name: str) -> Any:
     raise AssertionError((task, name))
-
-
-def _in_order(tasks: Mapping[str, Any]) -> list[str]:
-    """Order tasks so that each comes after those whose outputs it takes."""
-    order: list[str] = []
-    seen: set[str] = set()
-
-    def visit(name: str) -> None:
-        if name in seen:
-            return
-        seen.add(name)
-        given = tasks[name].get("inputs", {})
-        for kind, field in (("parameters", "taskOutputParameter"), ("artifacts", "taskOutputArtifact")):
-            for spec in given.get(kind, {}).values():
-                if field in spec:
-                    visit(spec[field]["producerTask"])
-        order.append(name)
-
-    for name in tasks:
-        visit(name)
-    return order
-
-
-def _targets(tasks: Mapping[str, Any]) -> set[str]:
-    """The tasks that decide whether the DAG succeeds: those that none follows, and those followed whatever comes."""
-    followed = {each for task in tasks.values() for each in task.get("dependentTasks", [])}
-    tolerated = {
-        each
-        for task in tasks.values()
-        if task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
-        for each in task.get("dependentTasks", [])
-    }
-    return (set(tasks) - followed) | tolerated
-
-
-def _dag_inputs(component: Mapping[str, Any], lists: Mapping[str, int]) -> Json:
-    definitions = component.get("inputDefinitions", {})
-    artifacts = sorted(definitions.get("artifacts", {}))
-    parameters = [_with_default(name, spec) for name, spec in sorted(definitions.get("parameters", {}).items())]
-    parameters += [{"name": described(name), "value": "null"} for name in artifacts]
-    files = [
-        {"name": each, "optional": True}
-        for name in artifacts
-        for each in ([f"{name}--{at}" for at in range(lists[name])] if name in lists else [name])
-    ]
-    return {**({"parameters": parameters} if parameters else {}), **({"artifacts": files} if files else {})}
-
-
-def _with_default(name: str, spec: Mapping[str, Any]) -> Json:
-    """Write an input; one that may be left out has its default, or null, as value."""
-    if not spec.get("isOptional") and "defaultValue" not in spec:
-        return {"name": name}
-    default = spec.get("defaultValue")
-    if spec.get("parameterType") == "NUMBER_INTEGER" and default is not None:
-        default = int(default)
-    return {"name": name, "value": encode(default)}
-
-
-def _with_defaults(template: Json, component: Mapping[str, Any]) -> Json:
-    """Give the inputs of a step's template their defaults."""
-    parameters = template.get("inputs", {}).get("parameters", [])
-    definitions = component.get("inputDefinitions", {})
-    specs = {
-        **{
-            described(name): {"isOptional": True}
-            for name, s in definitions.get("artifacts", {}).items()
-            if s.get("isOptional")
-        },
-        **definitions.get("parameters", {}),
-    }
-    if "dag" in component or not parameters:
-        return template
-    filled = [{**each, **_with_default(each["name"], specs.get(each["name"], {}))} for each in parameters]
-    return {**template, "inputs": {**template["inputs"], "parameters": filled}}
-
-
-def _without(definitions: Mapping[str, Any], name: str) -> Json:
-    parameters = {key: value for key, value in definitions.get("parameters", {}).items() if key != name}
-    return {**definitions, "parameters": parameters}
-
-
-def _output(name: str, expression: str) -> Json:
-    return {"name": name, "valueFrom": {"expression": expression}}
-
-
-def _first_of(choices: list[tuple[str, str]]) -> str:
-    """The expression of the first task that succeeded; of the last, whatever became of the others."""
-    *others, (_, expression) = choices
-    for task, value in reversed(others):
-        expression = f"{succeeded(task)} ? {value} : ({expression})"
-    return expression
-
-
-def _collected(name: str) -> Json:
-    """The output of a loop: a list of its iterations' outputs.
-
-    Argo gathers them to a JSON list, of the values where all are lists or mappings, and of their texts otherwise.
-    """
-    values = f'map(fromJSON({output_parameter("iteration", name)}), type(#) == "string" ? fromJSON(#) : #)'
-    return _output(name, f'tasks["iteration"].status == "Skipped" ? "[]" : {encoded(values)}')
-
-
-def _unrolled_outputs(outputs: Mapping[str, Any], count: int) -> Json:
-    def listed(name: str) -> str:
-        items = ' + "," + '.join(output_parameter(f"iteration-{at}", name) for at in range(count))
-        return f'"[" + {items} + "]"'
-
-    names = [*sorted(outputs.get("parameters", {})), *(described(name) for name in sorted(outputs["artifacts"]))]
-    artifacts = [
-        {"name": f"{name}--{at}", "from": f"{{{{tasks.iteration-{at}.outputs.artifacts.{name}}}}}", "optional": True}
-        for name in sorted(outputs["artifacts"])
-        for at in range(count)
-    ]
-    return {"parameters": [_output(name, listed(name)) for name in names], "artifacts": artifacts}
 
 
 def _retry(policy: Mapping[str, Any], where: str) -> Json:

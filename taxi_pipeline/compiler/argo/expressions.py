@@ -1,9 +1,9 @@
-"""Argo's expressions, and the encoding in which every parameter travels from step to step.
+r"""Argo's expressions, and the encoding in which every parameter travels from step to step.
 
 Argo replaces ``{{…}}`` in the text of a manifest, several times over, so a value that holds ``{{`` itself would be
-replaced a second time, and a quote or a newline could end the string that it was put into. Therefore a parameter always
-travels as one JSON text in which ``{{`` cannot occur (its second brace is written ``\\u007b``), and every hand-over is an
-expression tag, ``{{=…}}``, whose result Argo encodes itself.
+replaced a second time, and a quote or a newline could end the string that it was put into. Therefore a parameter
+always travels as one JSON text in which ``{{`` cannot occur (its second brace is written ``\u007b``), and every
+hand-over is an expression tag, ``{{=…}}``, whose result Argo encodes itself.
 
 The language is expr-lang as Argo configures it: https://argo-workflows.readthedocs.io/en/latest/variables/#expression.
 """
@@ -180,5 +180,5 @@ def condition(text: str, parameter: Callable[[str], Value]) -> str:
         elif kind == "string":
             out.append(quote(token))
         else:
-            out.append("float" if token == "double" else token)
+            out.append("float" if token == "double" else token)  # noqa: S105
     return " ".join(out)

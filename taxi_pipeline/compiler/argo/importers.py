@@ -1,7 +1,7 @@
 """Lower an importer: something that exists outside becomes an artifact of the run.
 
-What lies in an object store or behind http(s) is fetched by Argo itself and put into the cluster's artifact repository. A
-path stays where it is (on a volume that its readers mount): what is handed on is the path.
+What lies in an object store or behind http(s) is fetched by Argo itself and put into the cluster's artifact repository.
+A path stays where it is (on a volume that its readers mount): what is handed on is the path.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ from taxi_pipeline.compiler.argo.steps import INPUTS, OUTPUTS
 from taxi_pipeline.compiler.placeholders import split
 
 _FETCH = f"mkdir -p {OUTPUTS}/artifacts && cp -R {INPUTS}/artifact {OUTPUTS}/artifacts/artifact"
+_REFER = (
+    f'if grep -q \'"uri": *"[a-z0-9]*://\' {INPUTS}/kfp-step.json; then cat {INPUTS}/kfp-step.json; '
+    "echo 'Argo cannot fetch this uri' >&2; exit 1; fi; "
+    # Nothing to carry, but Argo's expressions have no word for a missing artifact.
+    f"mkdir -p {OUTPUTS}/artifacts && : > {OUTPUTS}/artifacts/artifact"
+)
 _URI = input_parameter("uri")
 
 
@@ -116,11 +122,10 @@ def template(
             "when": tag(when),
         }
         tasks.append(entry)
-    description, files = output_parameter("from-path", described("artifact")), output_artifact("from-http", "artifact")
+    description, files = output_parameter("from-path", described("artifact")), output_artifact("from-path", "artifact")
     for task in ("from-http", "from-s3", "from-gcs"):
         description = f"{succeeded(task)} ? {output_parameter(task, described('artifact'))} : ({description})"
-        if task != "from-http":
-            files = f"{succeeded(task)} ? {output_artifact(task, 'artifact')} : ({files})"
+        files = f"{succeeded(task)} ? {output_artifact(task, 'artifact')} : ({files})"
     return {
         "name": name,
         "inputs": {"parameters": parameters},
@@ -145,21 +150,17 @@ def _leaf(
     uri = "" if location else f', "uri": trimPrefix(fromJSON({_URI}), "file://")'
     data = tag(encoded(f"{description}{uri} }}".replace("}}", "} }")))
     files: list[Json] = [{"name": "kfp-step", "path": f"{INPUTS}/kfp-step.json", "raw": {"data": data}}]
-    outputs: Json = {
-        "parameters": [{"name": described("artifact"), "valueFrom": {"path": f"{INPUTS}/kfp-step.json"}}],
-    }
     if location:
-        source = {"name": "artifact", "path": f"{INPUTS}/artifact", "archive": {"none": {}}, **location}
-        files.insert(0, source)
-        outputs["artifacts"] = [{"name": "artifact", "path": f"{OUTPUTS}/artifacts/artifact"}]
-    check = (
-        f'if grep -q \'"uri": *"[a-z0-9]*://\' {INPUTS}/kfp-step.json; then echo cannot fetch this uri >&2; exit 1; fi'
-    )
+        files.insert(0, {"name": "artifact", "path": f"{INPUTS}/artifact", "archive": {"none": {}}, **location})
+    outputs = {
+        "parameters": [{"name": described("artifact"), "valueFrom": {"path": f"{INPUTS}/kfp-step.json"}}],
+        "artifacts": [{"name": "artifact", "path": f"{OUTPUTS}/artifacts/artifact"}],
+    }
     return {
         "name": name,
         "inputs": {"parameters": parameters, "artifacts": files},
         "outputs": outputs,
-        "container": {"image": settings.helper_image, "command": ["sh", "-c", _FETCH if location else check]},
+        "container": {"image": settings.helper_image, "command": ["sh", "-c", _FETCH if location else _REFER]},
     }
 
 

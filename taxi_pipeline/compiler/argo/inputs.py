@@ -56,11 +56,18 @@ class Scope:
     root: bool
     lists: Mapping[str, int]
 
+    def has(self, name: str) -> bool:
+        """Tell whether the surrounding template has a parameter."""
+        return name in self.definitions.get("parameters", {})
+
     def parameter(self, name: str) -> Value:
         """Give the value of a parameter of the surrounding template."""
+        spec = self.definitions.get("parameters", {}).get(name)
+        if spec is None:
+            # KFP asks the outside of a loop in a loop for the inner loop's item, which nobody gives and nobody reads.
+            return Value.of(None)
         if not self.root:
             return Value(input_parameter(name))
-        spec = self.definitions.get("parameters", {}).get(name, {})
         given = workflow_parameter(name)
         absent = spec.get("isOptional") and "defaultValue" not in spec
         if spec.get("parameterType") == "STRING":
@@ -105,6 +112,7 @@ class TaskInputs:
             InputError: An input has no form that Argo can hand over.
         """
         self._scope, self._produced, self._made, self._where = scope, produced, made, where
+        self._step = "executorLabel" in component
         self._name = str(task.get("taskInfo", {}).get("name", ""))
         self._given: Json = task.get("inputs", {})
         known(self._given, "parameters", "artifacts", where=f"{where}: inputs")
@@ -130,7 +138,14 @@ class TaskInputs:
         fields = ("componentInputParameter", "taskOutputParameter", "runtimeValue", "taskFinalStatus")
         known(spec, *fields, "parameterExpressionSelector", where=where)
         if "componentInputParameter" in spec:
-            value = self._scope.parameter(spec["componentInputParameter"])
+            outer = spec["componentInputParameter"]
+            if self._step and not self._scope.has(outer):
+                raise InputError(
+                    f"{where} refers to {outer!r}, which the pipeline or loop around it does not have (the KFP "
+                    "compiler forgets it where a text in an inner loop joins the item of an outer one); hand it over "
+                    "as an argument"
+                )
+            value = self._scope.parameter(outer)
         elif "taskOutputParameter" in spec:
             source = spec["taskOutputParameter"]
             value = self._produced(source["producerTask"], source["outputParameterKey"])

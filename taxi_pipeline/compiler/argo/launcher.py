@@ -201,7 +201,9 @@ def main():
     try:
         step = json.loads(content)
     except ValueError as error:
-        raise SystemExit(f"an input of this step has no value; did the task that makes it run? {error}\n{content}")
+        raise SystemExit(
+            f"an input of this step has no value; did the task that makes it run? {error}\n{content}"
+        ) from None
     for kind in ("parameters", "artifacts", "descriptions"):
         os.makedirs(f"{OUTPUTS}/{kind}", exist_ok=True)
     os.environ.update(step.get("env", {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.errors import InputError
@@ -97,7 +97,7 @@ class Pod:
         self.container: Json = {}
         self.pull_secrets: list[str] = []
         self._where = where
-        handlers = {
+        handlers: dict[str, Callable[[Json], None]] = {
             "secretAsVolume": self._secret_volume,
             "secretAsEnv": self._secret_env,
             "configMapAsVolume": self._config_map_volume,
@@ -109,7 +109,7 @@ class Pod:
             "imagePullSecret": self._pull_secret,
             "tolerations": self._toleration,
         }
-        single = {
+        single: dict[str, Callable[[Any], None]] = {
             "nodeSelector": self._node_selector,
             "podMetadata": self._metadata,
             "imagePullPolicy": lambda value: self.container.update(imagePullPolicy=value),

@@ -1,8 +1,8 @@
 """Lower a step: a container, or an importer, to an Argo template that makes one pod.
 
-Two kinds of container: one that speaks KFP's executor protocol (it asks for the whole executor input, as Python components
-do) is run by `launcher`, in its own image. Any other is run as it is, its arguments decoded by a line of POSIX shell where
-they are known only when the pipeline runs; it needs no Python in its image.
+Two kinds of container: one that speaks KFP's executor protocol (it asks for the whole executor input, as Python
+components do) is run by `launcher`, in its own image. Any other is run as it is, its arguments decoded by a line of
+POSIX shell where they are known only when the pipeline runs; it needs no Python in its image.
 """
 
 from __future__ import annotations

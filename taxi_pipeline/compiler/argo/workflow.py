@@ -60,7 +60,7 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
     info = spec["pipelineInfo"]
     lowering = Lowering(spec, configs, settings)
     entrypoint, _ = lowering.dag(template_name(info["name"]), spec["root"], {}, root=True)
-    manifest = {
+    manifest: Json = {
         "apiVersion": API_VERSION,
         "kind": "Workflow",
         "metadata": _metadata(info, pipeline_yaml),
@@ -77,8 +77,8 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
     size = manifest_size(patched)
     if size > LARGEST:
         raise InputError(
-            f"the Argo Workflow takes {size:,} bytes, a cluster takes {LARGEST:,}: split the pipeline, or move the code of "
-            "its components into their image"
+            f"the Argo Workflow takes {size:,} bytes, a cluster takes {LARGEST:,}: split the pipeline, or move the "
+            "code of its components into their image"
         )
     return patched
 
@@ -101,7 +101,7 @@ def workflow_yaml(manifest: Mapping[str, Any]) -> str:
     return text
 
 
-class _WorkflowDumper(_Dumper):  # type: ignore[misc]
+class _WorkflowDumper(_Dumper):
     """Writes texts of several lines as literal blocks, and never an alias: Argo's tools write none either."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002

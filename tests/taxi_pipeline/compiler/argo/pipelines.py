@@ -1,4 +1,4 @@
-"""Small pipelines, one for each construct of the specification: what the lowering must carry over, executed and golden."""
+"""Small pipelines, one for each construct of the specification that the lowering must carry over."""
 
 from typing import NamedTuple
 
@@ -47,12 +47,17 @@ def people() -> list[dict[str, str]]:
 
 @component
 def total(values: list[int]) -> int:
-    return sum(values)
+    return int(sum(values))
 
 
 @component
 def join(values: list) -> str:
     return "|".join(str(value) for value in values)
+
+
+@component
+def pair(left: str, right: int) -> str:
+    return f"{left}{right}"
 
 
 @component
@@ -148,7 +153,7 @@ def shell(text: str, suffix: str, out: dsl.OutputPath(str), data: Output[Dataset
 
 
 @dsl.container_component
-def flags(name: str, out: dsl.OutputPath(str), level: int = 3, tag: str = ""):
+def flags(name: str, out: dsl.OutputPath(str), level: int = 3, tag: str = None):
     return dsl.ContainerSpec(
         image="busybox:1.37",
         command=["sh", "-c", 'out="$1"; shift; mkdir -p "$(dirname "$out")"; printf "%s\n" "$@" > "$out"', "sh"],
@@ -256,7 +261,6 @@ def loops(count: int = 3) -> str:
     total(values=dsl.Collected(doubled.output))
     with dsl.ParallelFor([{"who": "a{{b}}", "size": 1}, {"who": 'c "d"', "size": 2}]) as entry:
         echo(text=entry.who)
-        echo(text=entry.size)
     with dsl.ParallelFor(people().output) as person:
         named = echo(text=person.who)
         echo(text=person.town)
@@ -267,7 +271,7 @@ def loops(count: int = 3) -> str:
 @dsl.pipeline(name="nested-loops")
 def nested_loops() -> str:
     with dsl.ParallelFor(["a", "b"]) as outer, dsl.ParallelFor([1, 2]) as number:
-        text = echo(text=f"{outer}{number}")
+        text = pair(left=outer, right=number)
     return join(values=dsl.Collected(text.output)).output
 
 
