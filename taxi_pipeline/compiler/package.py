@@ -161,22 +161,37 @@ def read_spec(source: BaseComponent | str | os.PathLike[str]) -> dict[str, Any]:
     """Read the pipeline specification out of a package, a YAML file or a pipeline.
 
     Args:
+        source: As for `read_documents`.
+
+    Returns:
+        A KFP v2 ``PipelineSpec`` as a dictionary.
+
+    Raises:
+        InputError: The file is missing, is no package, or holds no pipeline specification.
+    """
+    return read_documents(source)[0]
+
+
+def read_documents(source: BaseComponent | str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Read the specification and what goes with it out of a package, a YAML file or a pipeline.
+
+    Args:
         source: A ``.tar.gz`` package, a ``.yaml`` file, or what ``@dsl.pipeline`` made (it is compiled first, so that
             what comes back is what would be uploaded).
 
     Returns:
-        The first YAML document, a KFP v2 ``PipelineSpec`` as a dictionary.
+        The ``PipelineSpec``; after it the ``PlatformSpec`` where the pipeline has Kubernetes settings.
 
     Raises:
         InputError: The file is missing, is no package, or holds no pipeline specification.
     """
     if isinstance(source, BaseComponent):
-        return _only_spec(pipeline_yaml(source), source.name)
+        return _documents(pipeline_yaml(source), source.name)
     path = Path(source)
     if not path.is_file():
         raise InputError(f"{path}: no such file; name a package (.tar.gz) or a specification (.yaml)")
     if path.name.endswith((".yaml", ".yml")):
-        return _only_spec(path.read_text(encoding="utf-8"), str(path))
+        return _documents(path.read_text(encoding="utf-8"), str(path))
     try:
         with tarfile.open(path, "r:gz") as archive:
             member = archive.extractfile(SPEC_MEMBER)
@@ -186,17 +201,18 @@ def read_spec(source: BaseComponent | str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(f"{path}: not a package (a .tar.gz): {error}") from error
     except (KeyError, AssertionError) as error:
         raise InputError(f"{path}: the package has no file member named {SPEC_MEMBER}") from error
-    return _only_spec(text, f"{path}:{SPEC_MEMBER}")
+    return _documents(text, f"{path}:{SPEC_MEMBER}")
 
 
-def _only_spec(text: str, where: str) -> dict[str, Any]:
+def _documents(text: str, where: str) -> list[dict[str, Any]]:
     try:
-        spec = next(iter(yaml.safe_load_all(text)), None)
+        documents = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
         raise InputError(f"{where}: not YAML: {error}") from error
+    spec = documents[0] if documents else None
     if not isinstance(spec, dict) or "root" not in spec or "pipelineInfo" not in spec:
         raise InputError(f"{where}: no KFP v2 pipeline specification (it has no `pipelineInfo` and `root`)")
-    return spec
+    return documents
 
 
 def _gzip_stored(data: bytes) -> bytes:
