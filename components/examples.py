@@ -56,6 +56,18 @@ def read_schema(examples: str | Path) -> schema_pb2.Schema:
     return schema
 
 
+def splits(examples: str | Path) -> list[str]:
+    """List the splits that an `examples` artifact holds.
+
+    Args:
+        examples: Its directory.
+
+    Returns:
+        ``train``, ``eval``, or both.
+    """
+    return [split for split in SPLITS if (Path(examples) / split).is_dir()]
+
+
 def split_files(examples: str | Path, split: str) -> list[Path]:
     """List the Parquet files of a split, in order.
 

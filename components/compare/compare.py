@@ -58,10 +58,10 @@ def compare(
     keys, rule = _rule_predictions(examples, rule_column, rule_value)
     labels: Array | None = None
     scores: dict[str, Array] = {}
-    for name, directory in evaluations.items():
-        table = _predictions(directory)
+    for name, evaluation in evaluations.items():
+        table = _predictions(evaluation)
         if not table.column(KEY_COLUMN).equals(keys):
-            raise InputError(f"{directory}: the predictions of {name!r} are not of the eval split of {examples}")
+            raise InputError(f"{evaluation}: the predictions of {name!r} are not of the eval split of {examples}")
         labels = table.column(label_key).to_numpy()
         scores[name] = table.column(PROBABILITY).to_numpy()
     assert labels is not None

@@ -19,12 +19,12 @@ from tfx_bsl.tfxio.tensor_to_arrow import TensorsToRecordBatchConverter
 from components.beam import local_pipeline
 from components.errors import InputError
 from components.examples import (
-    SPLITS,
     arrow_schema,
     as_lists,
     read_batches,
     read_schema,
     split_files,
+    splits,
     tensor_adapter_config,
 )
 from components.modules import load_attribute, where
@@ -41,7 +41,7 @@ def preprocess(
     """Fit the transform graph on the train split only, and apply it to every split.
 
     Args:
-        examples: Directory of an `examples` artifact.
+        examples: Directory of an `examples` artifact; it may lack the eval split.
         preprocessing_module: Path or dotted name of a module with ``preprocessing_fn(columns) -> features``, where
             columns are dense tensors of shape (batch,).
         transform_graph: Directory to write, as ``tft.TFTransformOutput`` opens it.
@@ -55,7 +55,9 @@ def preprocess(
     """
     function = load_preprocessing_fn(preprocessing_module)
     schema = read_schema(examples)
-    files = {split: split_files(examples, split) for split in SPLITS}
+    files = {split: split_files(examples, split) for split in splits(examples)}
+    if "train" not in files:
+        raise InputError(f"{examples}: no train split, and the transform graph is fitted on nothing else")
     with whole_directory(transform_graph) as graph, whole_directory(transformed_examples) as transformed:
         _fit(files["train"], schema, function, preprocessing_module, graph)
         transformer = Transformer(str(graph), schema)

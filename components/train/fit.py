@@ -45,7 +45,8 @@ def fit(
 
     Args:
         examples: Directory of an `examples` artifact; its schema says what the model is served with.
-        transformed_examples: Directory of a `transformed_examples` artifact.
+        transformed_examples: Directory of a `transformed_examples` artifact. Without an eval split the model is
+            trained and not judged.
         transform_graph: Directory of a `transform_graph` artifact.
         model_module: Path or dotted name of a module with ``build_model(features, *, hidden_units, learning_rate,
             wide_learning_rate, seed)`` that returns a compiled ``keras.Model``. The model takes a dictionary of tensors
@@ -60,8 +61,8 @@ def fit(
         seed: Of the initial weights and of the order of examples.
 
     Returns:
-        Metrics: ``train_steps``, ``train_examples``, ``eval_examples``, ``train_loss`` (of the last steps),
-        and of the whole eval split ``eval_log_loss``, ``eval_accuracy`` (at 0.5), ``eval_auc``.
+        Metrics: ``train_steps``, ``train_examples``, ``train_loss`` (of the last steps), and of the eval split
+        ``eval_examples``, ``eval_log_loss``, ``eval_accuracy`` (at 0.5), ``eval_auc``.
 
     Raises:
         InputError: A parameter is out of range, the module has no ``build_model``, or the labels are not 0 and 1,
@@ -82,7 +83,8 @@ def fit(
     output = tft.TFTransformOutput(transform_graph)
     features = model_features(output.transformed_metadata.schema, label_key)
     train_x, train_y = _load(output, transformed_examples, "train", label_key)
-    eval_x, eval_y = _load(output, transformed_examples, "eval", label_key)
+    judged = (Path(transformed_examples) / "eval").is_dir()
+    held_out = _load(output, transformed_examples, "eval", label_key) if judged else None
 
     keras.utils.set_random_seed(seed)
     network = build_model(
@@ -93,16 +95,16 @@ def fit(
         seed=seed,
     )
     train_loss = _train(network, train_x, train_y, train_steps, batch_size, seed)
-    scores = _predict(network, eval_x)
-    metrics = {
-        "train_steps": float(train_steps),
-        "train_examples": float(len(train_y)),
-        "eval_examples": float(len(eval_y)),
-        "train_loss": train_loss,
-        "eval_log_loss": float(log_losses(eval_y, scores).mean()),
-        "eval_accuracy": accuracy(eval_y, scores),
-        "eval_auc": auc(eval_y, scores),
-    }
+    metrics = {"train_steps": float(train_steps), "train_examples": float(len(train_y)), "train_loss": train_loss}
+    if held_out:
+        eval_x, eval_y = held_out
+        scores = _predict(network, eval_x)
+        metrics |= {
+            "eval_examples": float(len(eval_y)),
+            "eval_log_loss": float(log_losses(eval_y, scores).mean()),
+            "eval_accuracy": accuracy(eval_y, scores),
+            "eval_auc": auc(eval_y, scores),
+        }
     print(", ".join(f"{name} {value:.6g}" for name, value in metrics.items()), flush=True)  # noqa: T201
     with whole_directory(model) as directory:
         export(network, [feature.name for feature in features], output, read_schema(examples), str(directory))
