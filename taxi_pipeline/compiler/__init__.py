@@ -1,7 +1,14 @@
 """From a pipeline function to the package that is uploaded, submitted, or run on this machine."""
 
 from taxi_pipeline.compiler.argo import ArgoSettings, lower, workflow_yaml
-from taxi_pipeline.compiler.package import compile_package, package_members, pipeline_yaml, read_documents, read_spec, write_package
+from taxi_pipeline.compiler.package import (
+    compile_package,
+    package_members,
+    pipeline_yaml,
+    read_documents,
+    read_spec,
+    write_package,
+)
 
 __all__ = [
     "ArgoSettings",
@@ -9,6 +16,7 @@ __all__ = [
     "lower",
     "package_members",
     "pipeline_yaml",
+    "read_documents",
     "read_spec",
     "workflow_yaml",
     "write_package",
