@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -52,11 +53,11 @@ def main() -> None:
     run_reporting_errors(cli)
 
 
-def run_reporting_errors(command: click.Command) -> None:
+def run_reporting_errors(command: Callable[[], object]) -> None:
     """Run a command; an error that a person can mend is one message and exit code 2, never a traceback.
 
     Args:
-        command: What to run, with the arguments of this process.
+        command: What to run.
     """
     try:
         command()

@@ -105,4 +105,4 @@ def workflow1(
 if __name__ == "__main__":
     from taxi_pipeline.compiler.command import compile_main
 
-    compile_main(workflow1)
+    compile_main("workflow1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from kfp.dsl.base_component import BaseComponent
 
 from components.errors import InputError
+from taxi_pipeline.cli import run_reporting_errors
 from taxi_pipeline.compiler.argo import ArgoSettings
 from taxi_pipeline.compiler.package import FORMATS, package_members, write_package
 from taxi_pipeline.workflows import find_workflow
@@ -64,6 +66,15 @@ def compile_command(
     click.echo(write_package(members, output or f"{pipeline.name}.tar.gz"))
     for name, text in sorted(members.items()):
         click.echo(f"  {name}: {len(text.encode()):,} bytes", err=True)
+
+
+def compile_main(workflow: str) -> None:
+    """Be the command line of a workflow's own module: ``taxi-pipeline compile WORKFLOW`` with the arguments given.
+
+    Args:
+        workflow: Its name.
+    """
+    run_reporting_errors(lambda: compile_command([workflow, *sys.argv[1:]], f"python -m taxi_pipeline.{workflow}"))
 
 
 def _patch(path: Path) -> dict[str, Any]:
