@@ -12,6 +12,9 @@ from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, TIME_CO
 SAMPLE = "sample://trips"
 """Handle of the trips that come with this package."""
 
+RULE_COLUMN, RULE_VALUE = "payment_type", "Credit Card"
+"""The rule that the models must beat: tips paid in cash are not recorded, so that a card all but means a tip."""
+
 
 @dsl.pipeline(name="workflow1", description="Chicago taxi trips: one model on two feature-engineering variants.")
 def workflow1(
@@ -87,6 +90,8 @@ def workflow1(
             model=trained.outputs["model"],
             eval_config=eval_config,
             label_key=LABEL_KEY,
+            rule_column=RULE_COLUMN,
+            rule_value=RULE_VALUE,
         )
         analyzed.set_display_name(f"analyze{number}")
         evaluations.append(analyzed.outputs["evaluation"])
@@ -97,8 +102,8 @@ def workflow1(
         name1="preprocessing1",
         name2="preprocessing2",
         label_key=LABEL_KEY,
-        rule_column="payment_type",
-        rule_value="Credit Card",
+        rule_column=RULE_COLUMN,
+        rule_value=RULE_VALUE,
     )
 
 

@@ -11,10 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
 from components.compare.resample import Interval, Statistic, auc_statistic, bootstrap, mean_statistic
 from components.errors import InputError
-from components.examples import KEY_COLUMN, split_files
+from components.examples import KEY_COLUMN
 from components.outputs import whole_directory
+from components.report.evaluation import read_evaluation
+from components.report.page import render
+from components.report.view import write_page
 from components.scores import log_losses
 
 RESAMPLES = 1000
@@ -32,6 +36,7 @@ def compare(
     rule_column: str,
     rule_value: str,
     comparison: str,
+    report: str | None = None,
     seed: int = 1,
 ) -> dict[str, Any]:
     """Compare two models that were judged on the same eval examples, and both with two baselines.
@@ -43,6 +48,7 @@ def compare(
         rule_column: A raw column. The rule that serves as baseline predicts label 1 where ...
         rule_value: ... the column has this value.
         comparison: Directory to write, with ``comparison.json`` in it.
+        report: HTML file to write: both models side by side, slice by slice. None writes none.
         seed: Of the resampling.
 
     Returns:
@@ -55,7 +61,7 @@ def compare(
         InputError: The evaluations are not of these examples, or the rule's column is not in the schema.
     """
     first, second = evaluations
-    keys, rule = _rule_predictions(examples, rule_column, rule_value)
+    keys, rule = rule_predictions(examples, rule_column, rule_value)
     labels: Array | None = None
     scores: dict[str, Array] = {}
     for name, evaluation in evaluations.items():
@@ -66,9 +72,8 @@ def compare(
         scores[name] = table.column(PROBABILITY).to_numpy()
     assert labels is not None
 
-    rule_name = f"{rule_column} is {rule_value}"
-    majority = float(np.mean(labels) > 0.5)
-    baselines = {"majority class": np.full(len(labels), majority), rule_name: rule}
+    named = rule_name(rule_column, rule_value)
+    baselines = {MAJORITY: majority_predictions(labels), named: rule}
     statistics: dict[str, Statistic] = {}
     for name, score in scores.items():
         own = _statistics(labels, score)
@@ -86,7 +91,7 @@ def compare(
     if difference["auc"].excludes_zero:
         winner = second if difference["auc"].value > 0 else first
     result = {
-        "answer": _answer(first, second, winner, intervals, rule_name, len(labels)),
+        "answer": _answer(first, second, winner, intervals, named, len(labels)),
         "winner": winner,
         "metric": "auc",
         "models": {name: _plain(_of(name, intervals)) for name in scores},
@@ -95,8 +100,11 @@ def compare(
         "examples": len(labels),
         "resamples": RESAMPLES,
     }
-    with whole_directory(comparison) as directory:
-        (directory / COMPARISON_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    with whole_directory(comparison) as whole:
+        (whole / COMPARISON_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if report is not None:
+        models = {name: read_evaluation(directory) for name, directory in evaluations.items()}
+        write_page(render(models, title=f"{first} and {second}", comparison=result), report)
     print(result["answer"], flush=True)  # noqa: T201
     return result
 
@@ -106,16 +114,6 @@ def _predictions(evaluation: str) -> pa.Table:
     if not files:
         raise InputError(f"{evaluation}: no predictions in it; was it written by tfma_analyze?")
     return pa.concat_tables([pq.read_table(path) for path in files]).combine_chunks()
-
-
-def _rule_predictions(examples: str, column: str, value: str) -> tuple[pa.ChunkedArray, Array]:
-    files = split_files(examples, "eval")
-    known = pq.read_schema(files[0]).names
-    if column not in known:
-        raise InputError(f"rule_column={column}: the examples have no such column, only {', '.join(known)}")
-    table = pa.concat_tables([pq.read_table(path, columns=[column, KEY_COLUMN]) for path in files]).combine_chunks()
-    hits = np.array([str(each) == value for each in table.column(column).to_pylist()], np.float64)
-    return table.column(KEY_COLUMN), hits
 
 
 def _statistics(labels: Array, scores: Array) -> dict[str, Statistic]:
@@ -147,8 +145,9 @@ def _answer(
     values = {name: intervals[f"{name}\0auc"].value for name in (first, second)}
     if winner is None:
         return (
-            f"No difference beyond noise between {first} (AUC {values[first]:.4f}) and {second} ({values[second]:.4f}): "
-            f"the 95 % interval of the difference, {difference.low:+.4f} to {difference.high:+.4f}, holds zero "
+            f"No difference beyond noise between {first} (AUC {values[first]:.4f}) and {second} "
+            f"({values[second]:.4f}): the 95 % interval of the difference, {difference.low:+.4f} to "
+            f"{difference.high:+.4f}, holds zero "
             f"({examples:,} eval examples, {RESAMPLES:,} resamples). {_against_rule(values, rule, intervals)}"
         )
     loser = first if winner == second else second

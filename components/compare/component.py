@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from kfp import dsl
-from kfp.dsl import Artifact, Dataset, Input, Metrics, Output
+from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Output
 
 from components.image import IMAGE
 
@@ -20,6 +20,7 @@ def compare(
     rule_value: str,
     comparison: Output[Artifact],
     metrics: Output[Metrics],
+    report: Output[HTML],
 ) -> NamedTuple("Outputs", [("answer", str)]):
     """Say which of two models is better on the same eval examples, by how much, and whether that is more than noise.
 
@@ -34,6 +35,7 @@ def compare(
         rule_value: See rule_column.
         comparison: comparison.json: the answer, and every number with its 95 % interval.
         metrics: AUC and accuracy of models and baselines; the difference with its interval.
+        report: Both models side by side, slice by slice: one file that needs no network.
 
     Returns:
         The answer in one or two sentences.
@@ -47,6 +49,7 @@ def compare(
         rule_column=rule_column,
         rule_value=rule_value,
         comparison=comparison.path,
+        report=report.path,
     )
     metrics.metadata.update(flat_metrics(found))
     return (found["answer"],)

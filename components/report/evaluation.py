@@ -22,6 +22,9 @@ SliceKey = tuple[tuple[str, Any], ...]
 EVAL_CONFIG_FILE = "eval_config.json"
 """What makes a directory a TFMA result."""
 
+VERDICT, BASELINES, FEATURES = "verdict.json", "baselines.json", "features.json"
+"""What `tfma_analyze` adds to it."""
+
 COUNT = "example_count"
 
 
@@ -161,9 +164,9 @@ def read_evaluation(directory: str | Path) -> Evaluation:
         classes=classes,
         matrices=_matrices(plots.get((), {})),
         buckets=_buckets(plots.get((), {})),
-        verdict=_read_json(path / "verdict.json"),
-        baselines=_read_json(path / "baselines.json") or {},
-        features=tuple(_read_json(path / "features.json") or ()),
+        verdict=_read_json(path / VERDICT),
+        baselines=_read_json(path / BASELINES) or {},
+        features=tuple(_read_json(path / FEATURES) or ()),
         predictions=predictions,
         weighted=any(
             spec.example_weight_key or spec.example_weight_keys

@@ -11,20 +11,23 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
 from components.beam import local_pipeline
 from components.errors import InputError
 from components.examples import read_batches, read_schema, split_files
 from components.outputs import whole_directory
+from components.report.evaluation import BASELINES, FEATURES, VERDICT, read_evaluation
+from components.report.page import render
+from components.report.view import write_page
 from components.tfma_analyze.config import load_eval_config, slice_columns
 from components.tfma_analyze.predict import Predictor
 from components.tfma_analyze.verdict import judge
 
 PREDICTIONS = "predictions"
-VERDICT = "verdict.json"
 
 # Bundles of this size share the cost of a call; larger ones gain nothing and hold more in memory.
 _ROWS = 5_000
@@ -37,6 +40,9 @@ def analyze(
     *,
     label_key: str,
     evaluation: str,
+    report: str | None = None,
+    rule_column: str = "",
+    rule_value: str = "",
 ) -> dict[str, Any]:
     """Judge a model on the eval split.
 
@@ -45,7 +51,11 @@ def analyze(
         model: Directory of a SavedModel with the signatures ``serving_default`` and ``transform_features``.
         eval_config: Path or dotted name of a TFMA ``EvalConfig`` in text form.
         label_key: The label among the transformed features.
-        evaluation: Directory to write: TFMA's own result, ``verdict.json``, and in ``predictions/`` one row an example.
+        evaluation: Directory to write: TFMA's own result; ``verdict.json``; in ``predictions/`` one row an example;
+            ``baselines.json``: what needs no model; ``features.json``: what the model sees.
+        report: HTML file to write. None writes none.
+        rule_column: A raw column; the rule that serves as a baseline predicts label 1 where ...
+        rule_value: ... it has this value. An empty column asks for no rule.
 
     Returns:
         ``verdict``; ``metrics``: the finite scalars over all examples; ``roc``: the lists ``fpr``, ``tpr`` and
@@ -59,35 +69,46 @@ def analyze(
     schema = read_schema(examples)
     columns = slice_columns(config, [feature.name for feature in schema.feature])
     files = split_files(examples, "eval")
+    rule = rule_predictions(examples, rule_column, rule_value)[1] if rule_column else None
     predictor = Predictor(model, schema, label_key, columns)
     with whole_directory(evaluation) as directory:
         predictions = directory / PREDICTIONS
         predictions.mkdir()
         for path in files:
             predictor.predict_file(path, predictions / path.name)
-        _check_labels(predictions, label_key)
+        labels = _check_labels(predictions, label_key)
         _run_tfma(sorted(predictions.iterdir()), config, directory)
         verdict = judge(tfma.load_validation_result(str(directory)), _count_thresholds(config))
-        (directory / VERDICT).write_text(json.dumps(verdict.as_dict(), indent=2) + "\n", encoding="utf-8")
+        baselines = {MAJORITY: describe(labels, majority_predictions(labels))}
+        if rule is not None:
+            baselines[rule_name(rule_column, rule_value)] = describe(labels, rule)
+        _write(directory / VERDICT, verdict.as_dict())
+        _write(directory / BASELINES, baselines)
+        _write(directory / FEATURES, predictor.features)
         result = tfma.load_eval_result(str(directory))
+    if report is not None:
+        write_page(render({"The model": read_evaluation(evaluation)}, title="Model analysis"), report)
     print(verdict.reason, flush=True)  # noqa: T201
     return {"verdict": verdict, **_overall(result)}
 
 
-def _check_labels(predictions: Path, label_key: str) -> None:
-    found = {
-        value
-        for path in predictions.iterdir()
-        for batch in read_batches(path, [label_key])
-        for value in pc.unique(batch.column(label_key)).to_pylist()
-    }
-    if not found <= {0.0, 1.0}:
-        raise InputError(f"label {label_key!r} of split 'eval' must be 0 or 1, and takes {sorted(found)[:5]}")
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_labels(predictions: Path, label_key: str) -> np.ndarray[Any, Any]:
+    labels: np.ndarray[Any, Any] = np.concatenate(
+        [pq.read_table(path, columns=[label_key]).column(0).to_numpy() for path in sorted(predictions.iterdir())]
+    )
+    found = np.unique(labels).tolist()
+    if not set(found) <= {0.0, 1.0}:
+        raise InputError(f"label {label_key!r} of split 'eval' must be 0 or 1, and takes {found[:5]}")
     if len(found) < 2:
         raise InputError(
-            f"all labels ({label_key!r}) of split 'eval' are {found.pop():g}: a model cannot be judged on one class. "
+            f"all labels ({label_key!r}) of split 'eval' are {found[0]:g}: a model cannot be judged on one class. "
             "Take more rows or another window"
         )
+    return labels
 
 
 def _run_tfma(predictions: list[Path], config: config_pb2.EvalConfig, output: Path) -> None:

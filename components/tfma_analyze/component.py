@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from kfp import dsl
-from kfp.dsl import Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
+from kfp.dsl import HTML, Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
 
 from components.image import IMAGE
 
@@ -17,6 +17,9 @@ def tfma_analyze(
     evaluation: Output[Artifact],
     metrics: Output[Metrics],
     classification_metrics: Output[ClassificationMetrics],
+    report: Output[HTML],
+    rule_column: str = "",
+    rule_value: str = "",
 ) -> NamedTuple("Outputs", [("blessed", bool), ("reason", str)]):
     """Judge a model on the raw eval examples with TFMA, slice by slice.
 
@@ -28,13 +31,26 @@ def tfma_analyze(
         evaluation: TFMA's result directory, with the predictions and the verdict inside.
         metrics: The scalars over all examples.
         classification_metrics: ROC curve and confusion matrix, which the Pipelines UI draws.
+        report: The analysis as one HTML file that needs no network.
+        rule_column: A raw column; the rule that serves as a baseline beside the more frequent label predicts label 1
+            where it has rule_value. Empty for no such rule.
+        rule_value: See rule_column.
 
     Returns:
         Whether the model is blessed, and why.
     """
     from components.tfma_analyze.analyze import analyze
 
-    found = analyze(examples.path, model.path, eval_config, label_key=label_key, evaluation=evaluation.path)
+    found = analyze(
+        examples.path,
+        model.path,
+        eval_config,
+        label_key=label_key,
+        evaluation=evaluation.path,
+        report=report.path,
+        rule_column=rule_column,
+        rule_value=rule_value,
+    )
     metrics.metadata.update(found["metrics"])
     if "roc" in found:
         classification_metrics.log_roc_curve(**found["roc"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,16 @@ class Predictor:
             feature.name: _default(schema, feature.name) for feature in schema.feature if feature.name in columns
         }
         self._encoder = RecordBatchToExamplesEncoder()
+
+    @property
+    def features(self) -> list[dict[str, Any]]:
+        """What the model sees: ``name``, and ``kind``, ``number`` or ``category``, of each transformed feature."""
+        outputs = self._transform.structured_outputs
+        return [
+            {"name": name, "kind": "number" if outputs[name].dtype.is_floating else "category", "size": None}
+            for name in sorted(outputs)
+            if name != self._label_key
+        ]
 
     def predict_file(self, source: Path, target: Path) -> int:
         """Write the predictions for one file of examples.
