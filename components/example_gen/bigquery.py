@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,17 +74,32 @@ class BigQueryTable:
         Returns:
             DuckDB's SQL for the result, and no parameters.
         """
-        with _understood(self.handle):
-            result = self._start(selection, dry_run=False).result()
-            batches = iter(result.to_arrow_iterable(bqstorage_client=self.storage))
-            first = next(batches, None)
-            if first is None:
-                found: Any = result.to_arrow(create_bqstorage_client=False)
-            else:
-                found = pa.RecordBatchReader.from_batches(first.schema, itertools.chain([first], batches))
         name = f"rows_of_{self.handle.parameter}"
-        connection.register(name, found)
+        with _understood(self.handle):
+            job = self._start(selection, dry_run=False)
+            job.result()
+            connection.register(name, self._read(job.destination))
         return f"SELECT * FROM {name}", {}
+
+    def _read(self, table: Any) -> pa.RecordBatchReader:
+        """Stream a table by the Storage API."""
+        from google.cloud.bigquery_storage import DataFormat, ReadSession
+
+        session = self.storage.create_read_session(
+            parent=f"projects/{self.client.project}",
+            read_session=ReadSession(table=table.to_bqstorage(), data_format=DataFormat.ARROW),
+            max_stream_count=1,
+        )
+        schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for stream in session.streams:
+                for response in self.storage.read_rows(stream.name):
+                    yield pa.ipc.read_record_batch(
+                        pa.py_buffer(response.arrow_record_batch.serialized_record_batch), schema
+                    )
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
 
     def estimate(self, selection: Selection) -> int:
         """Ask BigQuery what a selection would read; nothing is run or billed.
