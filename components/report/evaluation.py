@@ -211,7 +211,7 @@ def _is_plain(key: SliceKey) -> bool:
 
 def _named(by_output: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Flatten what TFMA nests by output and class; the names of the only ones are empty."""
-    for output, by_sub_key in by_output.items():
+    for output, by_sub_key in (by_output or {}).items():
         for sub_key, named in by_sub_key.items():
             for name, value in named.items():
                 yield "/".join(part for part in (output, sub_key, name) if part), value

@@ -1,0 +1,10 @@
+"""The picture of a run.
+
+``report.view(result)`` in a notebook, ``taxi-pipeline report RUN_DIR`` on the command line. What is drawn, and how, is
+in `components.report`, which knows no runs and no taxis, because the steps `tfma_analyze` and `compare` draw too, and
+components never import this package.
+"""
+
+from taxi_pipeline.report.make import view, write
+
+__all__ = ["view", "write"]

@@ -1,0 +1,38 @@
+"""`taxi-pipeline report`."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from taxi_pipeline.report.make import write
+
+
+@click.command("report")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to write the page. Default: report.html in the run directory; of a TFMA result, here.",
+)
+@click.option("--step", help="Of a run with several analyses, the one to show. Default: the last comparison, or all.")
+@click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
+def report_command(directory: Path, output: Path | None, step: str | None, show: bool) -> None:
+    r"""Draw a finished run as one HTML file that needs no network.
+
+    DIRECTORY is what a run printed or was given, or any TFMA result directory.
+
+    \b
+    Examples:
+      taxi-pipeline report runs/one --open
+      taxi-pipeline report runs/one --step tfma-analyze-2 -o second.html
+      taxi-pipeline report path/to/tfma/result
+    """
+    page = write(directory, output, step=step)
+    click.echo(page)
+    if show and not webbrowser.open(page.as_uri()):
+        click.echo("no browser was found on this machine; open the file from another", err=True)
