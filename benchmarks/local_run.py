@@ -3,7 +3,8 @@
 python benchmarks/local_run.py [--rounds 3] [--param NAME=VALUE …]
 
 Each run is a fresh process of the same package with the same parameters, the two runners in turn, so that what else
-the machine does falls on both. Prints a table in Markdown, with the seconds of each step.
+the machine does falls on both. Prints a table in Markdown: the seconds of each step, the wall time, and the CPU time,
+which says how much work was saved where a busy machine leaves no second CPU to run steps at the same time.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 KFP_LOCAL = """
@@ -28,34 +32,48 @@ components.load_component_from_file(sys.argv[1])(**json.loads(sys.argv[3]))
 """
 
 
-def ours(specification: Path, scratch: Path, arguments: dict[str, object]) -> tuple[float, dict[str, float]]:
-    """Run under our runner: wall seconds, and those of each step (steps overlap)."""
+@dataclass(frozen=True)
+class Took:
+    """Seconds that a run took."""
+
+    wall: float
+    cpu: float
+    steps: dict[str, float]
+
+
+def timed(command: list[str]) -> tuple[float, float, subprocess.CompletedProcess[str]]:
+    """Run a command: wall seconds, CPU seconds of it and all its children, and what it printed."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done
+
+
+def ours(specification: Path, scratch: Path, arguments: dict[str, object]) -> Took:
+    """Run under our runner; its steps overlap."""
     command = [str(Path(sys.executable).with_name("taxi-pipeline")), "run", str(specification), "--json"]
     command += ["--run-dir", str(scratch / "ours")]
     for name, value in arguments.items():
         command += ["--param", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
-    began = time.monotonic()
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    wall = time.monotonic() - began
-    record = json.loads(output)
+    wall, cpu, done = timed(command)
+    record = json.loads(done.stdout)
     steps = {name: step["seconds"] for name, step in record["steps"].items()}
-    return wall, {"(imports, once)": sum(record["imports"].values()), **steps}
+    return Took(wall, cpu, {"(imports, once)": sum(record["imports"].values()), **steps})
 
 
-def kfp_local(specification: Path, scratch: Path, arguments: dict[str, object]) -> tuple[float, dict[str, float]]:
-    """Run under kfp.local: wall seconds, and those of each step (one after another: the time between two outputs)."""
-    began, clock = time.monotonic(), time.time()
+def kfp_local(specification: Path, scratch: Path, arguments: dict[str, object]) -> Took:
+    """Run under kfp.local, which runs one step after another: each takes the time between two outputs."""
+    clock = time.time()
     command = [sys.executable, "-c", KFP_LOCAL, str(specification), str(scratch / "kfp"), json.dumps(arguments)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    wall = time.monotonic() - began
-    if done.returncode:
-        sys.exit(f"kfp.local failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    wall, cpu, _ = timed(command)
     outputs = sorted((scratch / "kfp").rglob("executor_output.json"), key=lambda path: path.stat().st_mtime)
     steps = {}
     for path in outputs:
         steps[path.parent.name] = path.stat().st_mtime - clock
         clock = path.stat().st_mtime
-    return wall, steps
+    return Took(wall, cpu, steps)
 
 
 def main() -> None:
@@ -76,26 +94,28 @@ def main() -> None:
     from taxi_pipeline.compiler import pipeline_yaml
     from taxi_pipeline.workflow1 import workflow1
 
-    results: dict[str, list[tuple[float, dict[str, float]]]] = {"ours": [], "kfp.local": []}
+    results: dict[str, list[Took]] = {"ours": [], "kfp.local": []}
     with tempfile.TemporaryDirectory() as place:
         specification = Path(place) / "workflow1.yaml"
         specification.write_text(pipeline_yaml(workflow1), encoding="utf-8")
         for number in range(options.rounds):
             for name, runner in (("ours", ours), ("kfp.local", kfp_local)):
-                results[name].append(runner(specification, Path(place) / f"{number}-{name}", arguments))
-                print(f"round {number + 1}: {name} {results[name][-1][0]:.1f} s", file=sys.stderr)
+                took = runner(specification, Path(place) / f"{number}-{name}", arguments)
+                results[name].append(took)
+                print(f"round {number + 1}: {name} {took.wall:.1f} s, CPU {took.cpu:.1f} s", file=sys.stderr)
 
-    walls = {name: statistics.median(wall for wall, _ in runs) for name, runs in results.items()}
-    print(f"\nworkflow1, {os.cpu_count()} CPUs, {options.rounds} rounds, medians, seconds of wall time\n")
+    def median(of: Callable[[Took], float]) -> list[float]:
+        return [statistics.median(of(took) for took in runs) for runs in results.values()]
+
+    print(f"\nworkflow1, {os.cpu_count()} CPUs, {options.rounds} rounds, medians, seconds\n")
     print("| | our runner | kfp.local |\n|---|---|---|")
-    steps = dict.fromkeys(step for runs in results.values() for _, of in runs for step in of)
-    for step in steps:
+    for step in dict.fromkeys(step for runs in results.values() for step in runs[0].steps):
         cells = [
-            statistics.median([of[step] for _, of in runs]) if step in runs[0][1] else None for runs in results.values()
+            f"{seconds:.1f}" if seconds else "" for seconds in median(lambda took, step=step: took.steps.get(step, 0))
         ]
-        print(f"| {step} | " + " | ".join("" if cell is None else f"{cell:.1f}" for cell in cells) + " |")
-    print(f"| **all** | **{walls['ours']:.1f}** | **{walls['kfp.local']:.1f}** |")
-    print(f"\nratio {walls['ours'] / walls['kfp.local']:.2f}")
+        print(f"| {step} | {' | '.join(cells)} |")
+    for name, seconds in (("wall time", median(lambda took: took.wall)), ("CPU time", median(lambda took: took.cpu))):
+        print(f"| **{name}** | **{seconds[0]:.1f}** | **{seconds[1]:.1f}** (ratio {seconds[0] / seconds[1]:.2f}) |")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from taxi_pipeline.local.nursery import MAX_MESSAGE, end_groups
 Isolation = Literal["fork", "process"]
 
 OnImport = Callable[[str, float | None], None]
-OnStart = Callable[[], None]
+OnStart = Callable[[int], None]  # told the process id
 
 _GRACE = 3.0  # seconds; a little more than the nursery gives the steps
 
@@ -116,7 +116,7 @@ class Launcher:
                 start_new_session=True,
             )
         self._fresh.add(process.pid)
-        on_start()
+        on_start(process.pid)
         ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         threading.Thread(target=_wait, args=(process, asyncio.get_running_loop(), ended), daemon=True).start()
         result = await ended
@@ -193,7 +193,7 @@ class _NurseryClient:
         if "module" in message:
             self._on_import(message["module"], message.get("seconds"))
         elif "pid" in message:
-            self._on_start.pop(message["id"])()
+            self._on_start.pop(message["id"])(message["pid"])
         else:
             future = self._futures.pop(message["id"])
             _settle(future, Ended(message["status"], message["cpu_seconds"], message["peak_memory_bytes"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from components.errors import InputError
 from taxi_pipeline.local.conditions import Condition, parse_condition
 from taxi_pipeline.local.executors import Executor, Function, read_executor
+from taxi_pipeline.local.platform import check_settings, settings_by_executor, time_limit
 from taxi_pipeline.local.values import check_selector
 
 _GROUP = re.compile(r"(condition|condition-branches|exit-handler|for-loop)-\d+")
@@ -57,6 +58,7 @@ class Task:
         dag: The component's tasks, when it is a group or a nested pipeline.
         executor: What it executes, when it is a step.
         environment: Environment variables of the step.
+        time_limit: Seconds that an attempt may take.
         condition: When it is taken.
     """
 
@@ -66,6 +68,7 @@ class Task:
     dag: Dag | None
     executor: Executor | None
     environment: Mapping[str, str]
+    time_limit: float | None
     condition: Condition | None
 
     @property
@@ -122,11 +125,11 @@ class Dag:
                 yield task, task.executor
 
 
-def read_plan(spec: Mapping[str, Any]) -> Dag:
+def read_plan(documents: Sequence[Mapping[str, Any]]) -> Dag:
     """Read the graph of a pipeline.
 
     Args:
-        spec: A KFP v2 ``PipelineSpec``.
+        documents: A KFP v2 ``PipelineSpec``, and what goes with it.
 
     Returns:
         The DAG of the pipeline itself, with those of its groups and nested pipelines in it.
@@ -134,6 +137,8 @@ def read_plan(spec: Mapping[str, Any]) -> Dag:
     Raises:
         InputError: Something in it cannot run on this machine. The message names each such task and what it uses.
     """
+    spec = documents[0]
+    settings = settings_by_executor(documents)
     problems: list[str] = []
     executors = spec.get("deploymentSpec", {}).get("executors", {})
 
@@ -144,6 +149,7 @@ def read_plan(spec: Mapping[str, Any]) -> Dag:
         executor: Executor | None = None
         condition: Condition | None = None
         environment: dict[str, str] = {}
+        limit: float | None = None
         try:
             if of.get("triggerPolicy", {}).get("condition"):
                 condition = parse_condition(of["triggerPolicy"]["condition"])
@@ -154,15 +160,18 @@ def read_plan(spec: Mapping[str, Any]) -> Dag:
                 dag = read(component["dag"], f"{label}/")
             else:
                 _check_outputs(component)
-                container = executors[component["executorLabel"]]
+                label_of_executor = component["executorLabel"]
+                container = executors[label_of_executor]
                 executor = read_executor(container)
+                check_settings(settings.get(label_of_executor, {}))
+                limit = time_limit(settings.get(label_of_executor, {}))
                 variables = container.get("container", {}).get("env", [])
                 environment = {variable["name"]: str(variable.get("value", "")) for variable in variables}
         except InputError as error:
             problems.append(f"task {label!r}: {error}")
         except KeyError as error:
             problems.append(f"task {label!r}: the specification has no {error} for it")
-        return Task(name, of, component, dag, executor, environment, condition)
+        return Task(name, of, component, dag, executor, environment, limit, condition)
 
     def read(dag: Mapping[str, Any], where: str) -> Dag:
         tasks = dag.get("tasks", {})

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -177,40 +178,46 @@ def _prepare(
     isolation: launch.Isolation | None,
 ) -> _Job:
     # Imports the compiler, which a process that only looks at results does not need.
-    from taxi_pipeline.compiler import read_spec
+    from taxi_pipeline.compiler import read_documents
 
     if parallelism is not None and parallelism < 1:
         raise InputError(f"parallelism is {parallelism}; it must be 1 or more")
-    spec = read_spec(pipeline)
-    name = spec["pipelineInfo"]["name"]
-    inputs = spec["root"].get("inputDefinitions", {})
-    parameters = complete(arguments, inputs.get("parameters", {}))
-    needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
-    if needed:
-        raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
-    read_plan(spec)
-    where = create_run_dir(run_dir, name, utc_now())
-    try:
-        package = _package(pipeline, where, name)
-        plan = read_plan(read_spec(package))  # what runs is what is in the package
-        for directory in (where.artifacts, where.workspace, where.imports_log.parent):
-            directory.mkdir()
-        record = Record(where, name, parameters, package, observer)
-        record.add(plan.steps(Place()))
-        record.begin()
-    except OSError as error:
-        raise InputError(f"{where.path}: cannot write to the run directory: {why(error, where.path)}") from error
+    with tempfile.TemporaryDirectory() as scratch:
+        package = _package(pipeline, Path(scratch))
+        documents = read_documents(package)  # what runs is what is in the package
+        spec = documents[0]
+        name = spec["pipelineInfo"]["name"]
+        inputs = spec["root"].get("inputDefinitions", {})
+        parameters = complete(arguments, inputs.get("parameters", {}))
+        needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
+        if needed:
+            raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
+        plan = read_plan(documents)
+        where = create_run_dir(run_dir, name, utc_now())
+        try:
+            package = Path(shutil.copyfile(package, where.path / package.name))
+            for directory in (where.artifacts, where.workspace, where.imports_log.parent):
+                directory.mkdir()
+            record = Record(where, name, parameters, package, observer)
+            record.add(plan.steps(Place()))
+            record.begin()
+        except OSError as error:
+            reason = why(error, where.path)
+            raise InputError(f"{where.path}: cannot write to the run directory: {reason}") from error
     return _Job(plan, where, record, parallelism or os.cpu_count() or 1, isolation or launch.default_isolation())
 
 
-def _package(pipeline: BaseComponent | str | os.PathLike[str], where: RunDir, name: str) -> Path:
-    """Put the package into the run directory: compiled, or as it was given."""
+def _package(pipeline: BaseComponent | str | os.PathLike[str], scratch: Path) -> Path:
+    """Give the package of a pipeline: compiled now, or as it was given."""
     from taxi_pipeline.compiler import compile_package
 
     if isinstance(pipeline, (str, os.PathLike)):
-        source = Path(pipeline)
-        return Path(shutil.copyfile(source, where.path / source.name))
-    return compile_package(pipeline, where.path / f"{name}.tar.gz")
+        return Path(pipeline)
+    path = scratch / f"{pipeline.name}.tar.gz"
+    try:
+        return compile_package(pipeline, path)
+    except InputError:  # what no Argo Workflow can express may run here all the same
+        return compile_package(pipeline, path, format="kfp")
 
 
 class _Signal(BaseException):

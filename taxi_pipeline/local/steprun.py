@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from components.errors import InputError
 from taxi_pipeline.local.contract import make_executor_input, read_outputs
 from taxi_pipeline.local.executors import Function, Importer
-from taxi_pipeline.local.launch import Ended, Launcher, NurseryLostError, OnStart
+from taxi_pipeline.local.launch import Ended, Launcher, NurseryLostError
 from taxi_pipeline.local.parameters import cast
 from taxi_pipeline.local.placeholders import expand, fill_all
 from taxi_pipeline.local.plan import Task
@@ -121,7 +123,7 @@ class StepRunner:
                 file.write(f"\n--- attempt {attempt} ---\n")
         return log
 
-    async def _attempt(self, name: str, task: Task, inputs: Values, started: OnStart) -> Values:
+    async def _attempt(self, name: str, task: Task, inputs: Values, started: Callable[[], None]) -> Values:
         try:
             if isinstance(task.executor, Importer):
                 started()
@@ -137,7 +139,7 @@ class StepRunner:
             full = "disk full: " if is_full(error) else ""
             raise StepError(f"{full}{why(error, self._run_dir.path)}", type(error).__name__) from error
 
-    async def _process(self, name: str, task: Task, inputs: Values, started: OnStart) -> Values:
+    async def _process(self, name: str, task: Task, inputs: Values, started: Callable[[], None]) -> Values:
         scratch = self._run_dir.partial(name)
         outputs = scratch / "outputs"
         outputs.mkdir(parents=True)
@@ -158,12 +160,21 @@ class StepRunner:
         order_path.write_text(json.dumps(order), encoding="utf-8")
         # Modules read the environment when they are imported: a step with its own imports them itself.
         needs = function.imports if function and not task.environment else None
+        limit = _TimeLimit(task.time_limit)
+
+        def on_start(pid: int) -> None:
+            limit.start(pid)
+            started()
+
         try:
-            ended = await self._launcher.launch(order_path, log, needs, started)
+            ended = await self._launcher.launch(order_path, log, needs, on_start)
         finally:
+            limit.stop()
             shutil.rmtree(temporary, ignore_errors=True)
         spent = (self._record.result.steps[name].cpu_seconds or 0.0) + ended.cpu_seconds
         self._record.change(name, cpu_seconds=round(spent, 3), peak_memory_bytes=ended.peak_memory_bytes)
+        if limit.passed:
+            raise StepError(f"it took longer than its limit of {task.time_limit:g} s", "TimeoutError")
         if ended.code != 0:
             raise self._failure(ended, scratch)
         return read_outputs(task, executor_input, outputs, self._run_dir.outputs(name))
@@ -199,6 +210,28 @@ class StepRunner:
         filled = fill_all(executor.metadata, executor_input, self._facts_of(name, task))
         artifact = Artifact(executor.type["schemaTitle"], uri, cast(filled, ""), "artifact")
         return Values({}, {"artifact": (artifact,)})
+
+
+class _TimeLimit:
+    """Ends a process, with those that it started, when it takes too long."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+        self.passed = False
+
+    def start(self, pid: int) -> None:
+        if self._seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._end, pid)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self, pid: int) -> None:
+        self.passed = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 class _Stopwatch:

@@ -13,7 +13,7 @@ from kfp import local
 from taxi_pipeline.local import RunResult, run
 from taxi_pipeline.workflow1 import workflow1
 
-from ..taxi_pipeline.compiler.argo import pipelines
+from ..taxi_pipeline.local import constructs
 
 pytestmark = pytest.mark.e2e
 
@@ -38,14 +38,15 @@ def plain(value: str) -> str:
 @pytest.mark.parametrize(
     ("pipeline", "arguments"),
     [
-        (pipelines.outputs, {"seed": 3}),
-        (pipelines.artifacts, {"rows": 4, "rate": 0.25}),
-        (pipelines.nested, {"base": 2}),
-        (pipelines.conditions, {}),
-        (pipelines.conditions, {"mode": "slow", "count": 4}),
-        (pipelines.conditions, {"mode": "none", "count": 1}),
-        (pipelines.collected_artifacts, {}),
-        (pipelines.settings, {}),
+        (constructs.returned, {"start": 3}),
+        (constructs.artifacts, {"count": 6}),
+        (constructs.nested, {"base": 2}),
+        (constructs.branches, {}),
+        (constructs.branches, {"speed": "slow", "count": 10}),
+        (constructs.branches, {"speed": "none", "count": 1}),
+        (constructs.tables, {}),
+        (constructs.guarded, {}),
+        (constructs.for_a_cluster, {}),
     ],
     ids=lambda value: value.name if hasattr(value, "name") else ",".join(value),
 )

@@ -4,10 +4,10 @@ import pytest
 
 from taxi_pipeline.local import run
 
-from ..compiler.argo import pipelines
+from . import constructs
 
 
-def parameters(result):
+def returned(result):
     return {name: step.parameters.get("Output") for name, step in result.steps.items() if step.status == "succeeded"}
 
 
@@ -15,125 +15,133 @@ def skipped(result):
     return sorted(name for name, step in result.steps.items() if step.status == "skipped")
 
 
+def test_parameters_of_every_type(tmp_path):
+    result = run(constructs.types, {"items": ("a", 1.0)}, run_dir=tmp_path)
+    assert result.outputs["Output"] == "str:plain 3 float:2.0 int:3 bool:False list:['a', 1] dict:{'k': 1.5}"
+    assert returned(result)["unset"] == "None None None"
+
+
 def test_outputs_of_every_type(tmp_path):
-    result = run(pipelines.outputs, {"seed": 3}, run_dir=tmp_path)
-    assert result.steps["several"].parameters == {"name": "n3", "ratio": 0.75, "flags": {"seed": 3}, "ok": True}
-    assert result.steps["write-path"].parameters == {"where": "two\nlines\n", "how_many": 10}
-    assert result.outputs["Output"] == '["n3", 0.75, 3, true, [1, "a"], {"seed": 3}, "float", "int"]'
+    result = run(constructs.returned, {"start": 3}, run_dir=tmp_path)
+    assert result.steps["every-kind"].parameters == {"word": "w3", "share": 0.375, "table": {"at": 3}, "even": False}
+    assert result.steps["to-files"].parameters == {"text": "a\nb\n", "length": 4}
+    assert result.outputs["Output"] == "str:w3 float:0.375 int:7 bool:False list:['x'] dict:{'at': 3}"
 
 
 def test_artifacts_with_their_metadata(tmp_path):
-    result = run(pipelines.artifacts, {"rows": 4}, run_dir=tmp_path)
-    assert result.outputs["Output"] == "2.0 [('framework', 'none')] 4 system.Model"
-    model = result.artifact("fit", "model")
-    assert (model.type, model.metadata) == ("system.Model", {"framework": "none"})
-    assert (model.path / "weights").read_text() == "2.0"
-    assert result.steps["fit"].metrics == {"rows": 4}
-    assert result.steps["fit"].inputs["artifacts"] == {"data": [str(tmp_path / "artifacts/make/data")]}
-    assert result.artifact("fit", "curve").metadata["confidenceMetrics"][0]["recall"] == 0
+    result = run(constructs.artifacts, run_dir=tmp_path)
+    assert result.outputs["Output"] == "2.0 {'by': 'hand'} 4 system.Model"
+    model = result.artifact("learn", "model")
+    assert (model.type, model.metadata, model.name) == ("system.Model", {"by": "hand"}, "model")
+    assert (model.path / "weight").read_text() == "2.0"
+    assert result.steps["learn"].metrics == {"rows": 4}
+    assert result.steps["learn"].inputs["artifacts"] == {"table": [str(tmp_path / "artifacts/rows/table")]}
+    assert result.artifact("learn", "roc").metadata["confidenceMetrics"][1]["recall"] == 1
 
 
 def test_nested_pipelines(tmp_path):
-    result = run(pipelines.nested, {"base": 2}, run_dir=tmp_path)
-    outputs = parameters(result)
-    assert (outputs["inner/add"], outputs["inner-2/add"], outputs["echo"]) == (7, 12, "sum is 12")
-    assert outputs["read"].startswith("x\nx\nx\nx ")
-    assert (tmp_path / "logs/inner-2/add.log").is_file()
+    result = run(constructs.nested, {"base": 2}, run_dir=tmp_path)
+    outputs = returned(result)
+    assert (outputs["inside/plus"], outputs["inside-2/plus"], outputs["say"]) == (102, 202, "total 202")
+    assert result.outputs["Output"] == "5 of 5"
+    assert (tmp_path / "logs/inside-2/plus.log").is_file()
 
 
 @pytest.mark.parametrize(
-    ("given", "chosen", "also", "not_taken"),
+    ("given", "chosen", "not_taken"),
     [
-        ({}, "fast", {"echo-4", "echo-5"}, ["echo-2", "echo-3", "echo-6"]),
-        ({"mode": "slow", "count": 4}, "slow", {"echo-4"}, ["echo", "echo-3", "echo-5", "echo-6"]),
-        ({"mode": "it's", "count": 1}, "neither", {"echo-6"}, ["echo", "echo-2", "echo-4", "echo-5"]),
+        ({}, "quick", ["say-2", "say-3", "say-5"]),
+        ({"speed": "slow", "count": 10}, "tardy", ["say", "say-3"]),
+        ({"speed": "it's", "count": 1}, "odd", ["say", "say-2", "say-4", "say-5"]),
     ],
 )
-def test_conditions(tmp_path, given, chosen, also, not_taken):
-    result = run(pipelines.conditions, given, run_dir=tmp_path)
+def test_branches(tmp_path, given, chosen, not_taken):
+    result = run(constructs.branches, given, run_dir=tmp_path)
     assert result.outputs["Output"] == chosen
-    assert also < set(parameters(result))
     assert skipped(result) == not_taken
     assert result.steps[not_taken[0]].reason.startswith("its condition is false: ")
 
 
-@pytest.mark.parametrize(("big", "rows"), [(True, 5), (False, 1)])
-def test_artifacts_of_the_branch_that_was_taken(tmp_path, big, rows):
-    result = run(pipelines.artifact_branches, {"big": big}, run_dir=tmp_path)
-    assert result.outputs["Output"].endswith(f"('rows', {rows})]")
+@pytest.mark.parametrize(("large", "count"), [(True, 9), (False, 1)])
+def test_artifact_of_the_branch_that_was_taken(tmp_path, large, count):
+    result = run(constructs.artifact_of_a_branch, {"large": large}, run_dir=tmp_path)
+    assert result.outputs["Output"] == f"{count} of {count}"
 
 
 def test_loops(tmp_path):
-    result = run(pipelines.loops, {"count": 3}, run_dir=tmp_path)
-    outputs = parameters(result)
-    assert (outputs["total"], outputs["total-2"], outputs["join"]) == (306, 6, "ann {{item}}|bo")
-    assert [outputs[f"add/{index}"] for index in range(3)] == [101, 102, 103]
-    assert outputs["echo-3/1"] == "2"  # a number becomes text where text is wanted
-    assert outputs["echo-5/1"] == 'Lyon\n"x"'
-    assert skipped(result) == ["echo/0", "echo/1"]
-    assert outputs["echo/2"] == "big 4"
+    result = run(constructs.loops, run_dir=tmp_path)
+    outputs = returned(result)
+    assert (outputs["add-up"], outputs["concatenate"], result.outputs["Output"]) == (330 - 100, "Ada+Bob {{x}}", "12")
+    assert [outputs[f"plus/{index}"] for index in range(2)] == [110, 120]
+    assert [outputs[f"say-3/{index}"] for index in range(2)] == ["1", "2"]  # a number becomes text where text is wanted
+    assert outputs["say-5/1"] == 'so"uth'
+    assert skipped(result) == ["say/0", "say/1"]
+    assert outputs["say/2"] == "large 6"
 
 
 def test_loops_in_loops(tmp_path):
-    result = run(pipelines.nested_loops, run_dir=tmp_path)
-    assert result.outputs["Output"] == "['a1', 'a2']|['b1', 'b2']"
-    assert parameters(result)["echo/1/0"] == "b1"
+    result = run(constructs.loops_in_loops, run_dir=tmp_path)
+    assert result.outputs["Output"] == "['n1', 'n2']+['s1', 's2']"
+    assert returned(result)["say/1/0"] == "s1"
 
 
 def test_loop_over_nothing(tmp_path):
-    assert run(pipelines.empty_loop, run_dir=tmp_path).outputs["Output"] == 0
+    assert run(constructs.no_items, run_dir=tmp_path).outputs["Output"] == 0
 
 
 def test_collected_artifacts(tmp_path):
-    result = run(pipelines.collected_artifacts, run_dir=tmp_path)
-    assert result.outputs["Output"] == "1/1 4/4 2/2"
-    assert result.artifact("make/1", "data").path == tmp_path / "artifacts/make/1/data"
+    result = run(constructs.tables, run_dir=tmp_path)
+    assert result.outputs["Output"] == "3,1,2"
+    assert result.artifact("rows/1", "table").path == tmp_path / "artifacts/rows/1/table"
 
 
 def test_exit_handler_learns_of_the_failure(tmp_path):
-    result = run(pipelines.exit_handler, run_dir=tmp_path, raise_on_error=False)
+    result = run(constructs.guarded, {"reason": "enough"}, run_dir=tmp_path, raise_on_error=False)
     assert result.status == "failed"
-    assert result.steps["report"].parameters["Output"] == "exit-handler-1 FAILED the end"
-    assert result.steps["echo"].reason == "fail did not succeed"
+    assert returned(result)["finish"] == "exit-handler-1 FAILED stop: RuntimeError: enough bye"
+    assert returned(result)["say"] == "in any case"
 
 
 def test_exit_handler_learns_of_success(tmp_path):
-    result = run(pipelines.exit_handler_fine, run_dir=tmp_path)
-    assert result.steps["report"].parameters["Output"] == "exit-handler-1 SUCCEEDED the end"
+    result = run(constructs.guarded, run_dir=tmp_path)
+    assert returned(result)["finish"] == "exit-handler-1 SUCCEEDED None bye"
 
 
 def test_a_step_may_ignore_that_another_failed(tmp_path):
-    result = run(pipelines.ignored_failure, run_dir=tmp_path, raise_on_error=False)
-    assert (result.status, parameters(result)) == ("failed", {"echo": "after all"})
+    result = run(constructs.undeterred, run_dir=tmp_path, raise_on_error=False)
+    assert (result.status, returned(result)) == ("failed", {"say": "still"})
 
 
 def test_importer(tmp_path):
-    source = tmp_path / "outside.csv"
-    source.write_text("content\n")
-    result = run(pipelines.importer, {"uri": str(source)}, run_dir=tmp_path / "run")
-    assert result.outputs["Output"] == "content [('from', 'outside'), ('n', 1)]"
-    assert result.artifact("importer", "artifact").path == source
+    source = tmp_path / "outside.txt"
+    source.write_text("abc")
+    result = run(constructs.imported, {"uri": str(source), "origin": "sea"}, run_dir=tmp_path / "run")
+    assert result.outputs["Output"] == "3 of 3"
+    brought = result.artifact("importer", "artifact")
+    assert (brought.path, brought.type, brought.metadata) == (source, "system.Dataset", {"rows": 3, "from": "sea"})
 
 
 def test_importer_of_a_missing_file(tmp_path):
-    result = run(pipelines.importer, {"uri": "/nowhere/x"}, run_dir=tmp_path, raise_on_error=False)
+    result = run(constructs.imported, {"uri": "/nowhere/x"}, run_dir=tmp_path, raise_on_error=False)
     assert result.steps["importer"].error == "/nowhere/x: no such file or directory to import"
-    assert result.steps["read"].status == "skipped"
-
-
-def test_settings_that_concern_a_cluster_do_no_harm(tmp_path):
-    assert parameters(run(pipelines.settings, run_dir=tmp_path)) == {"add": 11, "add-2": 21}
+    assert result.steps["size"].status == "skipped"
 
 
 def test_container_components_run_as_commands(tmp_path):
-    result = run(pipelines.containers, {"text": "it's $HOME `id` \\n %s"}, run_dir=tmp_path)
-    assert result.outputs["Output"] == "it's $HOME `id` \\n %s-end\n"
-    assert result.steps["flags"].parameters["out"] == "n\n--level\n3\n--tag\n\n"  # an empty default is a value
-    assert result.steps["flags-2"].parameters["out"] == "m\n--level\n5\n--tag\nt {{x}}\n"
+    result = run(constructs.commands, {"words": "it's $HOME `id` \\n %s"}, run_dir=tmp_path)
+    assert result.outputs["Output"] == "<it's $HOME `id` \\n %s>;--mark;m m;--not;given;"
+    assert result.artifact("copy", "table").path.read_text() == result.outputs["Output"]
+    assert result.steps["copy-2"].label == "copy-2 (less)"
+    assert result.steps["copy-2"].parameters == {"text": "<x>;--mark;;--not;given;"}  # an empty default is a value
+
+
+def test_settings_that_concern_a_cluster_do_no_harm(tmp_path):
+    assert run(constructs.for_a_cluster, run_dir=tmp_path).outputs == {"Output": 4}
 
 
 def test_any_string_survives(tmp_path):
-    text = 'it\'s "quoted"\nand {{workflow.name}} {{$.pipeline_job_name}} ünïcödé \\ ' + "x" * 100_000
-    result = run(pipelines.parameters, {"text": text}, run_dir=tmp_path)
-    assert result.steps["echo"].parameters["Output"] == text
+    text = 'it\'s "quoted"\nand {{workflow.name}} {{$.pipeline_job_name}} {{$}} ünïcödé \\ ' + "x" * 100_000
+    result = run(constructs.types, {"text": text}, run_dir=tmp_path)
+    assert result.steps["say"].parameters["Output"] == text
+    assert result.outputs["Output"].startswith(f"str:{text} 3 float")
     assert result.parameters["text"] == text

@@ -2,7 +2,7 @@ import pytest
 from kfp import dsl
 
 from components.errors import InputError
-from taxi_pipeline.compiler import read_spec
+from taxi_pipeline.compiler import read_documents, read_spec
 from taxi_pipeline.local.executors import Function
 from taxi_pipeline.local.plan import Place, read_plan
 
@@ -11,7 +11,7 @@ from . import pipelines
 
 def test_what_cannot_run_here_is_named_before_anything_starts():
     with pytest.raises(InputError) as caught:
-        read_plan(read_spec(pipelines.impossible))
+        read_plan(read_documents(pipelines.impossible))
     text = str(caught.value)
     assert "task 'wants-package': it needs no-such-package-here==1.0, which is not installed here" in text
     assert "pip install 'no-such-package-here==1.0'" in text
@@ -45,7 +45,7 @@ def test_broken_specifications(change, message):
     spec = read_spec(pipelines.chain)
     change(spec["root"]["dag"]["tasks"]["make"], spec)
     with pytest.raises(InputError, match=message):
-        read_plan(spec)
+        read_plan([spec])
 
 
 def test_importer_to_a_workspace_is_refused():
@@ -54,11 +54,11 @@ def test_importer_to_a_workspace_is_refused():
         dsl.importer(artifact_uri="/x", artifact_class=dsl.Dataset, download_to_workspace=True)
 
     with pytest.raises(InputError, match="task 'importer': download_to_workspace"):
-        read_plan(read_spec(brings))
+        read_plan(read_documents(brings))
 
 
 def test_steps_come_in_an_order_in_which_they_can_run():
-    names = [name for name, _ in read_plan(read_spec(pipelines.chain)).steps(Place())]
+    names = [name for name, _ in read_plan(read_documents(pipelines.chain)).steps(Place())]
     assert names.index("make") < names.index("read")
 
 
@@ -67,3 +67,15 @@ def test_modules_are_found_by_reading():
         "import json, a.b\nfrom c.d import e\ndef f():\n    import kfp\n    from a.b import g\n    from . import h\n"
     )
     assert Function(source, (), ()).imports == ["a.b", "c.d", "kfp"]
+
+
+def test_what_a_cluster_would_give_must_be_there(monkeypatch):
+    documents = read_documents(pipelines.of_a_cluster)
+    with pytest.raises(InputError) as caught:
+        read_plan(documents)
+    assert "task 'environment': it takes GREETING from the cluster; set it in the environment" in str(caught.value)
+    assert "task 'make': it has a volume mounted at /no/such/place, which does not exist here" in str(caught.value)
+    monkeypatch.setenv("GREETING", "hello")
+    with pytest.raises(InputError) as caught:
+        read_plan(documents)
+    assert "GREETING" not in str(caught.value)
