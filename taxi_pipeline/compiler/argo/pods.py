@@ -113,7 +113,7 @@ class Pod:
             "nodeSelector": self._node_selector,
             "podMetadata": self._metadata,
             "imagePullPolicy": lambda value: self.container.update(imagePullPolicy=value),
-            "activeDeadlineSeconds": lambda value: self.template.update(activeDeadlineSeconds=int(value)),
+            "activeDeadlineSeconds": lambda value: self.template.update(activeDeadlineSeconds=str(int(value))),
             "enabledSharedMemory": self._shared_memory,
             "securityContext": self._security_context,
             "nodeAffinity": self._node_affinity,

@@ -286,13 +286,13 @@ def _static(element: list[str | Value]) -> str:
 
 
 def _shell(element: list[str | Value]) -> str:
-    r"""Write an argument for ``printf %b``: ``\`` doubled, and ``{`` as ``\0173`` so that Argo sees no tag."""
+    r"""Write an argument for ``printf %b``: a backslash doubled, and ``{{`` as ``{\0173`` so that Argo sees no tag."""
     if _is_static(element):
-        return _static(element).replace("\\", "\\\\").replace("{", "\\0173")
+        return _static(element).replace("\\", "\\\\").replace("{{", "{\\0173")
     text = joined([quote(part) if isinstance(part, str) else part.text for part in element])
-    backslash, brace = quote("\\"), quote("{")
-    doubled = quote("\\\\")
-    return tag(f"replace(replace({text}, {backslash}, {doubled}), {brace}, {quote(chr(92) + '0173')})")
+    backslashes = f"{quote(chr(92))}, {quote(chr(92) * 2)}"
+    braces = f"{quote('{{')}, {quote('{' + chr(92) + '0173')}"
+    return tag(f"replace(replace({text}, {backslashes}), {braces})")
 
 
 __all__ = ["INPUTS", "OUTPUTS", "Step", "speaks_executor_protocol"]

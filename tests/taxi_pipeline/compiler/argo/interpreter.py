@@ -52,10 +52,17 @@ class Pod:
 class Interpreter:
     """One run of one workflow."""
 
-    def __init__(self, manifest: dict[str, Any], directory: Path, parameters: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        manifest: dict[str, Any],
+        directory: Path,
+        parameters: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.spec = manifest["spec"]
         self.templates = {template["name"]: template for template in self.spec["templates"]}
         self.directory = directory
+        self.environment = environment or {}
         self.pods: list[Pod] = []
         self.memory: dict[str, Node] = {}
         self.most_children: dict[str, int] = {}
@@ -205,7 +212,7 @@ class Interpreter:
             return Node("Error", message=f"{path}: {problem}")
         line = [*container.get("command", []), *container.get("args", [])]
         environment = {item["name"]: item.get("value", "") for item in container.get("env", [])}
-        base = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(directory)}
+        base = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **self.environment}
         for key, value in environment.items():
             assert len(value.encode()) < 131072, f"{key} is too long for one variable"
         done = subprocess.run(
@@ -214,7 +221,7 @@ class Interpreter:
             cwd=directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=template.get("activeDeadlineSeconds", 600),
+            timeout=float(template.get("activeDeadlineSeconds", 600)),
             check=False,
         )
         output = done.stdout.decode(errors="replace")

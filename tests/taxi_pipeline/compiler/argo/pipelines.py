@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from kfp import dsl
+from kfp import dsl, kubernetes
 from kfp.dsl import Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output, OutputPath
+from kfp.dsl.graph_component import GraphComponent
 
 
 def component(function):
@@ -336,3 +337,101 @@ def settings(cpu: str = "2"):
     two = add(a=one.output)
     two.set_cpu_limit(cpu)
     two.after(one)
+
+
+@dsl.pipeline(name="kubernetes-settings")
+def kubernetes_settings():
+    task = add(a=1)
+    kubernetes.use_secret_as_env(task, "api", {"token": "API_TOKEN"})
+    kubernetes.use_secret_as_volume(task, "certificates", mount_path="/certificates")
+    kubernetes.use_config_map_as_env(task, "limits", {"rows": "MAX_ROWS"}, optional=True)
+    kubernetes.use_config_map_as_volume(task, "rules", mount_path="/rules")
+    kubernetes.mount_pvc(task, pvc_name="trips", mount_path="/trips", sub_path="2026")
+    kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path="/scratch", medium="Memory", size_limit="1Gi")
+    kubernetes.add_ephemeral_volume(
+        task,
+        volume_name="work",
+        mount_path="/work",
+        access_modes=["ReadWriteOnce"],
+        size="5Gi",
+        storage_class_name="ssd",
+    )
+    kubernetes.use_field_path_as_env(task, env_name="POD_IP", field_path="status.podIP")
+    kubernetes.add_node_selector(task, "disk", "ssd")
+    kubernetes.add_toleration(
+        task, key="gpu", operator="Equal", value="yes", effect="NoSchedule", toleration_seconds=60
+    )
+    kubernetes.add_node_affinity(
+        task, match_expressions=[{"key": "zone", "operator": "In", "values": ["a", "b"]}], weight=10
+    )
+    kubernetes.add_pod_label(task, "team", "trips")
+    kubernetes.add_pod_annotation(task, "sidecar.istio.io/inject", "false")
+    kubernetes.set_image_pull_policy(task, "Always")
+    kubernetes.set_image_pull_secrets(task, ["registry"])
+    kubernetes.set_timeout(task, seconds=3600)
+    kubernetes.set_security_context(task, run_as_user=1234, run_as_group=1234, run_as_non_root=True)
+
+
+@dsl.container_component
+def cat(text: str, out: dsl.OutputPath(str)):
+    return dsl.ContainerSpec(image="busybox:1.37", command=["sh", "-c", 'printf %s "$1" > "$2"', "sh", text, out])
+
+
+@dsl.container_component
+def shell_env(out: dsl.OutputPath(str)):
+    return dsl.ContainerSpec(
+        image="busybox:1.37", command=["sh", "-c", 'printf "%s|%s" "$PLAIN" "$BRACED" > "$1"', "sh", out]
+    )
+
+
+@component
+def first_of(values: list) -> str:
+    return values[0]
+
+
+@component
+def third_time(marker: str) -> str:
+    import os
+
+    with open(marker, "a") as file:
+        file.write("x")
+    if os.path.getsize(marker) < 3:
+        raise RuntimeError("not yet")
+    return "third time"
+
+
+@dsl.pipeline(name="echo-inside")
+def echo_inside(text: str) -> str:
+    return echo(text=text).output
+
+
+@dsl.pipeline(name="through-steps")
+def through_steps(text: str = "t") -> str:
+    with dsl.ParallelFor([1]):
+        inside = echo_inside(text=echo(text=text).output)
+    return echo(text=f"{first_of(values=dsl.Collected(inside.output)).output}").output
+
+
+@dsl.pipeline(name="through-containers")
+def through_containers(text: str = "t") -> str:
+    return cat(text=cat(text=text).outputs["out"]).outputs["out"]
+
+
+@dsl.pipeline(name="environment")
+def environment() -> str:
+    task = shell_env()
+    task.set_env_variable("PLAIN", "plain").set_env_variable("BRACED", "hello {{workflow.name}} 'x'")
+    return task.outputs["out"]
+
+
+@dsl.pipeline(name="flaky")
+def flaky(marker: str) -> str:
+    return third_time(marker=marker).set_retry(num_retries=3).output
+
+
+PIPELINES = {
+    name: made
+    for name, made in list(globals().items())
+    if isinstance(made, GraphComponent) and name not in ("inner", "echo_inside")
+}
+"""Every pipeline above that runs by itself."""
