@@ -209,8 +209,8 @@ def _is_plain(key: SliceKey) -> bool:
     return all(len(part) == 2 and isinstance(part[0], str) for part in key)
 
 
-def _named(by_output: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Flatten what TFMA nests by output and class; the names of the only ones are empty."""
+def _named(by_output: Mapping[str, Mapping[str, Mapping[str, Any]]] | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Flatten what TFMA nests by output and class; the names of the only ones are empty. Without plots it is None."""
     for output, by_sub_key in (by_output or {}).items():
         for sub_key, named in by_sub_key.items():
             for name, value in named.items():
