@@ -12,9 +12,22 @@ from components.image import IMAGE
 # Inside a step KFP sets this, and its `dsl` then has no decorators: a step imports the work, never the factories.
 if os.environ.get("_KFP_RUNTIME") != "true":
     from components.compare.component import compare
+    from components.drift.component import drift
+    from components.cross_judge.component import cross_judge
     from components.example_gen.component import example_gen
+    from components.plan_windows.component import plan_windows
     from components.tfma_analyze.component import tfma_analyze
     from components.tft_preprocess.component import tft_preprocess
     from components.train.component import train
 
-__all__ = ["IMAGE", "InputError", "compare", "example_gen", "tfma_analyze", "tft_preprocess", "train"]
+__all__ = [
+    "IMAGE",
+    "InputError",
+    "compare",
+    "cross_judge",
+    "example_gen",
+    "plan_windows",
+    "tfma_analyze",
+    "tft_preprocess",
+    "train",
+]

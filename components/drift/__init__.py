@@ -1,0 +1,1 @@
+"""Two sets of examples -> how far each column has moved."""
