@@ -91,7 +91,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": cell_text, "seconds": seconds, "memory": memory, "plain": _plain}
+    environment.filters |= {
+        "cell": cell_text,
+        "seconds": seconds,
+        "memory": memory,
+        "plain": _plain,
+        "unbroken": _unbroken,
+    }
     environment.globals |= {
         "shown": SHOWN,
         "style": Markup((folder / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
@@ -142,3 +148,8 @@ def _span(run: Run | None) -> float:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _unbroken(name: str) -> str:
+    """Let a slice's name break between its columns, not inside of one."""
+    return name.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,8 +103,8 @@ def _make(source: Source, *, step: str | None, page: Path | None) -> View:
     if step and run is None:
         raise InputError("step: a TFMA result directory has no steps; leave it out")
     if judged.evaluations:
-        require("tensorflow_model_analysis")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with _quiet():
+            require("tensorflow_model_analysis")
         # TFMA reads its own files with a function that TensorFlow has called deprecated for years.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     require("jinja2")
@@ -128,20 +130,34 @@ def _make(source: Source, *, step: str | None, page: Path | None) -> View:
     return View(html, answer(models, judged.comparison, described))
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Swallow what TensorFlow's own code writes about processors before any setting of its log level can reach it."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _choose(lineage: Lineage, wanted: str | None) -> _Judged:
     comparing, judging = lineage.steps_with("comparison"), lineage.steps_with("evaluation")
     if wanted is not None:
-        known = {step.name: step for step in (*comparing, *judging)}
-        if wanted not in known:
-            names = ", ".join(known) or "none of this run's succeeded"
+        known = [*comparing, *judging]
+        comparing = [step for step in comparing if wanted in (step.name, step.display_name)]
+        judging = [step for step in judging if wanted in (step.name, step.display_name)]
+        if not comparing and not judging:
+            names = ", ".join(step.label for step in known) or "none of this run's succeeded"
             raise InputError(f"step {wanted!r} has nothing to show; the steps that have are: {names}")
-        comparing = [step for step in comparing if step.name == wanted]
-        judging = [step for step in judging if step.name == wanted]
     if comparing:
         return _compared(comparing[-1])
     if len(judging) == 1:
         return _Judged({"The model": judging[0].artifacts["evaluation"].uri})
-    return _Judged({step.name: step.artifacts["evaluation"].uri for step in judging})
+    return _Judged({step.display_name or step.name: step.artifacts["evaluation"].uri for step in judging})
 
 
 def _compared(step: Step) -> _Judged:

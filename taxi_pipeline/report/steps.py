@@ -51,7 +51,7 @@ def _describe(step: Step, run: RunResult, begin: datetime.datetime, page: Path |
         if "://" not in artifact.uri and Path(artifact.uri).exists()
     ]
     return RunStep(
-        name=step.name,
+        name=step.label,
         status=step.status,
         said=step.error or step.reason or "",
         begin=(started - begin).total_seconds() if started else None,

@@ -63,7 +63,8 @@ function slices() {
       row.slice(0, -1).forEach((value, at) => {
         const cell = document.createElement(at ? "td" : "th");
         if (at) { if (columns[at].kind !== "text") cell.className = "n"; } else cell.scope = "row";
-        cell.textContent = cellText(value, columns[at].kind);
+        const text = cellText(value, columns[at].kind);
+        cell.textContent = at ? text : text.replaceAll(" = ", "\u00a0=\u00a0");
         line.append(cell);
       });
       return line;
