@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +11,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from components.errors import InputError
+from taxi_pipeline.local.needs import imported_modules
 from taxi_pipeline.local.placeholders import check_placeholders
 
 _EXECUTOR_MODULE = "kfp.dsl.executor_main"
@@ -35,13 +34,7 @@ class Function:
     @property
     def imports(self) -> list[str]:
         """The modules outside the standard library that the function imports, in the order of the text."""
-        found: list[str] = []
-        for node in ast.walk(ast.parse(self.source)):
-            if isinstance(node, ast.Import):
-                found += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                found.append(node.module)
-        return [name for name in dict.fromkeys(found) if name.partition(".")[0] not in sys.stdlib_module_names]
+        return imported_modules(self.source, nested=True)
 
 
 @dataclass(frozen=True)

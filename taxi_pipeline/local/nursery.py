@@ -1,7 +1,8 @@
 """The process that imports what the steps import, once, and forks a child for each step.
 
-It runs nothing of its own and starts no thread, so that its children can be forked at any time. It serves requests
-between two imports: a step starts as soon as what it needs is there, while the rest is still being imported.
+It runs nothing of its own and starts no thread; those that libraries keep from their import on (allocators, BLAS) are
+idle and come back after a fork. It serves requests between two imports: a step starts as soon as what it needs is
+there, while the rest is still being imported.
 
 `main` takes the file descriptor of one end of a socket, and the process id of the runner.
 """
@@ -18,6 +19,7 @@ import socket
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,9 @@ class Nursery:
         gc.freeze()  # pages that the collector never touches stay shared
         nursery = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # no end before the start is noted
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of any thread, idle or not
+            child = os.fork()
         if child == 0:
             self._be_a_step(order, nursery)
         with contextlib.suppress(OSError):  # the child does the same; who comes first does not matter

@@ -116,13 +116,16 @@ class Dag:
             else:
                 yield place.name(task.name), task.display_name
 
-    def functions(self) -> Iterator[tuple[Task, Function]]:
-        """Give every Python step, those in loops too."""
+    @property
+    def imports(self) -> list[str]:
+        """The modules that Python steps import, those in loops too, in the order in which steps can run."""
+        found: list[str] = []
         for task in self.tasks:
             if task.dag:
-                yield from task.dag.functions()
+                found += task.dag.imports
             elif isinstance(task.executor, Function):
-                yield task, task.executor
+                found += task.executor.imports
+        return list(dict.fromkeys(found))
 
 
 def read_plan(documents: Sequence[Mapping[str, Any]]) -> Dag:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.errors import InputError
 from taxi_pipeline.local import launch
+from taxi_pipeline.local.needs import check_extras
 from taxi_pipeline.local.parameters import complete
 from taxi_pipeline.local.plan import Dag, Place, read_plan
 from taxi_pipeline.local.record import Observer, Record, utc_now
@@ -63,6 +64,7 @@ def run(
 
     Raises:
         InputError: The pipeline, a parameter or the run directory cannot be used. Nothing has started.
+        MissingExtraError: A library that the steps import is not installed. Nothing has started.
         RunFailedError: A step failed; ``error.result`` holds the run.
         RunInterruptedError: Ctrl-C (a ``KeyboardInterrupt``) or a request to end; ``error.result`` holds the run as
             far as it came.
@@ -124,9 +126,7 @@ class _Job:
             self.record.end("failed" if outcome.bad else "succeeded", outcome.outputs.parameters)
 
     async def _walk(self) -> Outcome:
-        modules = [name for _, function in self.plan.functions() for name in function.imports]
-        modules = list(dict.fromkeys(modules))
-        launcher = launch.Launcher(self.isolation, modules, self.run_dir.imports_log, self.record.importing)
+        launcher = launch.Launcher(self.isolation, self.plan.imports, self.run_dir.imports_log, self.record.importing)
         try:
             facts = self._facts()
             runner = StepRunner(self.run_dir, self.record, launcher, self.parallelism, facts)
@@ -193,6 +193,7 @@ def _prepare(
         if needed:
             raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
         plan = read_plan(documents)
+        check_extras(plan.imports)
         where = create_run_dir(run_dir, name, utc_now())
         try:
             package = Path(shutil.copyfile(package, where.path / package.name))

@@ -25,6 +25,9 @@ ERROR_NAME = "error.json"
 DISK_FULL = 74
 """Exit code of a step that could not even write why it failed (``EX_IOERR`` of sysexits.h)."""
 
+FULL = "disk full"
+"""How the message of an error that means a full disk begins."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -103,9 +106,9 @@ def _message(error: BaseException) -> str:
         link = link.__cause__ or link.__context__
     for each in chain:
         if isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT):
-            return f"disk full: {each.strerror}" + (f" at {each.filename}" if each.filename else "")
+            return f"{FULL}: {each.strerror}" + (f" at {each.filename}" if each.filename else "")
         if "No space left on device" in str(each):  # native writers say it in their own error types
-            return f"disk full: {each}"
+            return f"{FULL}: {each}"
     if isinstance(error, (InputError, MissingExtraError)):
         return str(error)
     if isinstance(error, SystemExit):

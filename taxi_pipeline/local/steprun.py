@@ -24,7 +24,7 @@ from taxi_pipeline.local.plan import Task
 from taxi_pipeline.local.record import Record, utc_now
 from taxi_pipeline.local.result import Artifact
 from taxi_pipeline.local.rundir import RunDir, is_full, why
-from taxi_pipeline.local.step import DISK_FULL, ERROR_NAME
+from taxi_pipeline.local.step import DISK_FULL, ERROR_NAME, FULL
 from taxi_pipeline.local.values import Outcome, Values
 
 
@@ -136,8 +136,8 @@ class StepRunner:
         except InputError as error:
             raise StepError(str(error), "InputError") from error
         except OSError as error:
-            full = "disk full: " if is_full(error) else ""
-            raise StepError(f"{full}{why(error, self._run_dir.path)}", type(error).__name__) from error
+            message = self._located(f"{FULL}: {error.strerror}") if is_full(error) else why(error, self._run_dir.path)
+            raise StepError(message, type(error).__name__) from error
 
     async def _process(self, name: str, task: Task, inputs: Values, started: Callable[[], None]) -> Values:
         scratch = self._run_dir.partial(name)
@@ -185,18 +185,23 @@ class StepRunner:
     def _failure(self, ended: Ended, scratch: Path) -> StepError:
         try:
             report = json.loads((scratch / ERROR_NAME).read_text(encoding="utf-8"))
-            return StepError(report["message"], report["type"])
+            return StepError(self._located(report["message"]), report["type"])
         except (OSError, ValueError):
             pass
         if ended.code == DISK_FULL:
-            free = shutil.disk_usage(self._run_dir.path).free
-            where = self._run_dir.path
-            return StepError(f"disk full: {free / 1e6:.1f} MB free at {where}; make room, or choose another", "OSError")
+            return StepError(self._located(FULL), "OSError")
         if ended.code < 0:
             name = signal.Signals(-ended.code).name
             hint = "; the system ends processes so when memory runs out" if name == "SIGKILL" else ""
             return StepError(f"its process was ended by {name}{hint}", name)
         return StepError(f"its process ended with exit code {ended.code}", "exit")
+
+    def _located(self, message: str) -> str:
+        """Say of a full disk how much room the run directory's has: it need not be the one that is full."""
+        if not message.startswith(FULL):
+            return message
+        free = shutil.disk_usage(self._run_dir.path).free
+        return f"{message} ({free / 1e6:.1f} MB free at {self._run_dir.path}); make room, or choose another disk"
 
     def _import(self, name: str, executor: Importer, task: Task, inputs: Values) -> Values:
         uri = executor.uri if executor.uri is not None else inputs.parameters.get("uri")

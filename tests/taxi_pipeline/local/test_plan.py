@@ -3,7 +3,6 @@ from kfp import dsl
 
 from components.errors import InputError
 from taxi_pipeline.compiler import read_documents, read_spec
-from taxi_pipeline.local.executors import Function
 from taxi_pipeline.local.plan import Place, read_plan
 
 from . import pipelines
@@ -60,13 +59,6 @@ def test_importer_to_a_workspace_is_refused():
 def test_steps_come_in_an_order_in_which_they_can_run():
     names = [name for name, _ in read_plan(read_documents(pipelines.chain)).steps(Place())]
     assert names.index("make") < names.index("read")
-
-
-def test_modules_are_found_by_reading():
-    source = (
-        "import json, a.b\nfrom c.d import e\ndef f():\n    import kfp\n    from a.b import g\n    from . import h\n"
-    )
-    assert Function(source, (), ()).imports == ["a.b", "c.d", "kfp"]
 
 
 def test_what_a_cluster_would_give_must_be_there(monkeypatch):

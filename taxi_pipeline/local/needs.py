@@ -1,0 +1,95 @@
+"""Find out before a run whether what its steps import is installed."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from components.extras import MissingExtraError
+
+
+def imported_modules(source: str, *, nested: bool) -> list[str]:
+    """Find the modules outside the standard library that a Python source imports, in the order of the text.
+
+    Args:
+        source: The text of a module.
+        nested: Whether to look into functions and classes too. What stands in a ``try`` is left out: it is prepared
+            for the module to be missing.
+
+    Returns:
+        Their dotted names.
+    """
+    found: list[str] = []
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.Import):
+            found.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.append(node.module)
+        elif isinstance(node, ast.Try):
+            return
+        elif nested or isinstance(node, ast.Module):
+            for child in ast.iter_child_nodes(node):
+                visit(child)
+
+    visit(ast.parse(source))
+    return [name for name in dict.fromkeys(found) if name.partition(".")[0] not in sys.stdlib_module_names]
+
+
+def check_extras(modules: Iterable[str]) -> None:
+    """Check that the libraries behind some modules are installed, as far as they come with an extra of this package.
+
+    Nothing is imported: the modules' files are read.
+
+    Args:
+        modules: Dotted names of modules that steps import.
+
+    Raises:
+        MissingExtraError: Some library is not installed; the message names it and the extra that brings it.
+    """
+    extras = _extra_by_module()
+    missing: dict[str, set[str]] = {}
+    for name in modules:
+        for needed in (name, *_imports_of(name)):
+            top = needed.partition(".")[0]
+            if top in extras and importlib.util.find_spec(top) is None:
+                missing.setdefault(extras[top], set()).add(top)
+    for extra, names in missing.items():
+        raise MissingExtraError(
+            f"{', '.join(sorted(names))} not installed: the extra [{extra}] brings what steps need to run here. "
+            f"Run: pip install 'taxi-pipeline[{extra}]'"
+        )
+
+
+def _imports_of(module: str) -> Iterator[str]:
+    """Give what a module's file imports when it is imported itself; of a compiled or missing module, nothing."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or spec.submodule_search_locations is None:
+        return
+    for location in spec.submodule_search_locations:
+        for file in (Path(location, *rest, "__init__.py"), Path(location, *rest).with_suffix(".py")):
+            if file.is_file():
+                yield from imported_modules(file.read_text(encoding="utf-8"), nested=False)
+                return
+
+
+def _extra_by_module() -> dict[str, str]:
+    """Map import names to extras. They are told from the names on the index, which holds for the large ones."""
+    try:
+        requirements = [Requirement(text) for text in importlib.metadata.requires("taxi-pipeline") or []]
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    found: dict[str, str] = {}
+    for extra in importlib.metadata.metadata("taxi-pipeline").get_all("Provides-Extra") or []:
+        for requirement in requirements:
+            marker = requirement.marker
+            if marker and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
+                found.setdefault(requirement.name.lower().replace("-", "_"), extra)
+    return found
