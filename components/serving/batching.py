@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.serving.errors import Code, ServingError
-from components.serving.servable import Array, Servable
+
+if TYPE_CHECKING:
+    from components.serving.servable import Array, Servable
 
 MAX_ROWS = 1024
 """Rows of a batch that are put together; one larger request goes alone."""

@@ -350,8 +350,8 @@ def _fit(row: Row, columns: Mapping[str, str], at: int) -> dict[str, int | float
     lacking = [name for name in columns if name not in row]
     if lacking:
         raise ClientError(
-            f"row {at} lacks the columns {', '.join(lacking)}; it has {', '.join(row) or 'none'}. A value may be missing "
-            "(None), a column may not"
+            f"row {at} lacks the columns {', '.join(lacking)}; it has {', '.join(row) or 'none'}. A value may be "
+            "missing (None), a column may not"
         )
     return {name: None if _missing(row[name]) else _cast(row[name], kind, name, at) for name, kind in columns.items()}
 

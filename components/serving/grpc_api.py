@@ -147,8 +147,8 @@ def _read_config(config: model_server_config_pb2.ModelServerConfig) -> list[Mode
     return models
 
 
-def start_grpc(inference: Inference, metrics: ServerMetrics, host: str, port: int, max_bytes: int) -> tuple[Any, int]:
-    """Start answering gRPC.
+def open_grpc(inference: Inference, metrics: ServerMetrics, host: str, port: int, max_bytes: int) -> tuple[Any, int]:
+    """Make a gRPC server and take its port; it answers once it is started.
 
     Args:
         inference: Answers.
@@ -180,5 +180,4 @@ def start_grpc(inference: Inference, metrics: ServerMetrics, host: str, port: in
         bound = 0
     if not bound:
         raise InputError(f"port {port} on {host} cannot be opened for gRPC: another server has it. Give another --port")
-    server.start()
     return server, bound

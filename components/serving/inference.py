@@ -91,10 +91,7 @@ class Inference:
         limit = min(self._timeout, timeout) if timeout is not None else self._timeout
         lease.servable.check_inputs(signature_name, inputs)
         batcher = lease.batchers.get(signature_name or DEFAULT_SIGNATURE)
-        if batcher is None:
-            outputs = lease.servable.run(signature_name, inputs)
-        else:
-            outputs = batcher.run(inputs, limit)
+        outputs = batcher.run(inputs, limit) if batcher else lease.servable.run(signature_name, inputs)
         if time.monotonic() - began > limit:
             raise ServingError(Code.DEADLINE_EXCEEDED, f"Deadline exceeded: the request took over {limit:g} s")
         return outputs

@@ -220,7 +220,7 @@ class Manager:
         while not self._stop.wait(self._poll_seconds):
             try:
                 self.refresh()
-            except Exception:  # a base path may be out of reach for a while
+            except Exception:  # noqa: PERF203 - a base path may be out of reach for a while
                 LOG.exception("looking for versions")
 
     def _refresh(self) -> None:
@@ -333,7 +333,7 @@ class Manager:
             if version is None or version.state != AVAILABLE:
                 raise ServingError(
                     Code.FAILED_PRECONDITION,
-                    f"Request to assign label {label} to version {number} of model {config.name}, which is not currently "
-                    "available for inference",
+                    f"Request to assign label {label} to version {number} of model {config.name}, which is not "
+                    "currently available for inference",
                 )
         model.config = config

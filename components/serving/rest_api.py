@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,35 @@ _INFER = re.compile(_WHICH + r":(?P<method>classify|regress|predict)", re.IGNORE
 _STATUS = re.compile(_WHICH + r"(?P<metadata>/metadata)?", re.IGNORECASE)
 
 
+def open_port(host: str, port: int) -> socket.socket:
+    """Take a port, before there is anything to answer with.
+
+    Args:
+        host: Where to listen.
+        port: 0 for any free one.
+
+    Returns:
+        A bound socket.
+
+    Raises:
+        InputError: The port is taken.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        raise InputError(
+            f"port {port} on {host} cannot be opened for REST: {error.strerror}. Give another --rest-api-port"
+        ) from None
+    return listening
+
+
 class RestServer:
     """Answers REST in a thread of its own.
 
@@ -57,37 +87,22 @@ class RestServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="rest", daemon=True)
         self._runner: web.AppRunner | None = None
 
-    def start(self, host: str, port: int) -> int:
+    def start(self, listening: socket.socket) -> None:
         """Start answering.
 
         Args:
-            host: Where to listen.
-            port: 0 for any free one.
-
-        Returns:
-            The port.
-
-        Raises:
-            InputError: The port is taken.
+            listening: As `open_port` returns it.
         """
         self._thread.start()
-        try:
-            return asyncio.run_coroutine_threadsafe(self._start(host, port), self._loop).result()
-        except OSError as error:
-            self.stop(0)
-            raise InputError(
-                f"port {port} on {host} cannot be opened for REST: {error.strerror}. Give another --rest-api-port"
-            ) from None
+        asyncio.run_coroutine_threadsafe(self._start(listening), self._loop).result()
 
-    async def _start(self, host: str, port: int) -> int:
+    async def _start(self, listening: socket.socket) -> None:
         app = web.Application(client_max_size=self._max_bytes)
         app.router.add_get(METRICS_PATH, self._serve_metrics)
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=10)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, reuse_address=True)
-        await site.start()
-        return int(self._runner.addresses[0][1])
+        await web.SockSite(self._runner, listening).start()
 
     def stop(self, grace: float) -> None:
         """Take no more requests, answer those that are under way, and end.
@@ -160,7 +175,7 @@ class RestServer:
 
     def _status(self, spec: model_pb2.ModelSpec) -> bytes:
         response: get_model_status_pb2.GetModelStatusResponse = status_response(self._inference, spec)
-        text = json_format.MessageToJson(
+        text: str = json_format.MessageToJson(
             response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=1
         )
         return text.encode()

@@ -138,7 +138,7 @@ def _stack(name: str, items: list[Any], dtype: tf.DType) -> Array:
             arrays.append(_array(item, dtype))
             if arrays[at].shape != arrays[0].shape:
                 raise invalid(f"Expecting shape {list(arrays[0].shape)} but got: {list(arrays[at].shape)}")
-        except ServingError as error:
+        except ServingError as error:  # noqa: PERF203 - the message names the row
             raise invalid(
                 f"Failed to process element: {at} key: {name} of 'instances' list. Error: INVALID_ARGUMENT: "
                 f"{error.message}"
@@ -165,7 +165,7 @@ def _columns(value: Any, types: Mapping[str, tf.DType]) -> dict[str, Array]:
     for name, dtype in types.items():
         try:
             arrays[name] = _array(value[name], dtype)
-        except ServingError as error:
+        except ServingError as error:  # noqa: PERF203 - the message names the input
             raise invalid(f"Failed to process input: {name}. Error: INVALID_ARGUMENT: {error.message}") from None
     return arrays
 

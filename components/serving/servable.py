@@ -64,7 +64,7 @@ class Servable:
             [signature.outputs[name].name for name in sorted(signature.outputs)],
             [signature.inputs[name].name for name in names],
         )
-        return lambda inputs: call(*[inputs[name] for name in names])  # type: ignore[no-any-return]
+        return lambda inputs: call(*[inputs[name] for name in names])
 
     def signature(self, name: str) -> meta_graph_pb2.SignatureDef:
         """Find a signature.
@@ -182,7 +182,8 @@ def _shape(sizes: Any) -> str:
 
 def _plain(message: str) -> str:
     """Take the sentence out of what TensorFlow wraps around an error of a graph."""
-    text = re.sub(r"\n\s*\[\[.*|\n\nOriginal stack trace.*", "", message, flags=re.DOTALL)
+    text = message.removeprefix("Graph execution error:\n\n")
+    text = re.sub(r"\n\s*\[\[.*|\n\nOriginal stack trace.*", "", text, flags=re.DOTALL)
     return re.sub(r"^\d+ root error\(s\) found\.\s+\(0\) \w+: |^\{\{.*?\}\} ", "", text).strip() or message
 
 

@@ -6,17 +6,18 @@ authentication, and Python between the socket and the model.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from components.serving.config import ModelConfig
-from components.serving.grpc_api import start_grpc
+from components.serving.grpc_api import open_grpc
 from components.serving.inference import Inference
 from components.serving.manager import Manager
 from components.serving.metrics import ServerMetrics
-from components.serving.rest_api import RestServer
+from components.serving.rest_api import RestServer, open_port
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ModelServer:
         self.rest_api_port = 0
 
     def start(self) -> ModelServer:
-        """Open both ports, load what is there, then answer.
+        """Take both ports, load what is there, then answer.
 
         Returns:
             The server.
@@ -72,12 +73,17 @@ class ModelServer:
             InputError: A port is taken.
         """
         options = self.options
-        self._grpc, self.port = start_grpc(
+        self._grpc, self.port = open_grpc(
             self._inference, self.metrics, options.host, options.port, options.max_request_bytes
         )
         try:
-            self.rest_api_port = self._rest.start(options.host, options.rest_api_port)
-            self.manager.start()
+            with contextlib.ExitStack() as on_error:
+                listening = on_error.enter_context(open_port(options.host, options.rest_api_port))
+                self.rest_api_port = listening.getsockname()[1]
+                self.manager.start()
+                self._grpc.start()
+                self._rest.start(listening)
+                on_error.pop_all()
         except BaseException:
             self._grpc.stop(0)
             raise
