@@ -180,9 +180,10 @@ def funnel(
     sizes = [max(size, 1.0) for size, _ in every] or [1.0]
     values = [value for _, value in every] + ([reference] if reference is not None else [])
     low, high = min(values, default=0.0), max(values, default=1.0)
-    x = logarithmic(min(sizes), max(*sizes, 10.0), LEFT + 6, RIGHT - 6)
+    least, most = min(sizes), max(sizes)
+    x = logarithmic(least, most if most > least else least * 10, LEFT + 6, RIGHT - 6)
     y = linear(low, high, BOTTOM - 6, TOP + 6)
-    chart.axis_x(x, _powers(min(sizes), max(sizes)), TOP, BOTTOM, "examples in the slice")
+    chart.axis_x(x, _powers(least, most), TOP, BOTTOM, "examples in the slice")
     chart.axis_y(y, ticks(low, high), LEFT, RIGHT, unit)
     if reference is not None:
         chart.line([(LEFT, y(reference)), (RIGHT, y(reference))], "reference")
@@ -231,8 +232,14 @@ def _counts(most: float) -> list[float]:
 
 
 def _powers(low: float, high: float) -> list[float]:
-    first, last = math.ceil(math.log10(max(low, 1)) - 1e-9), math.floor(math.log10(max(high, 10)) + 1e-9)
-    return [10.0**power for power in range(first, last + 1)]
+    """Choose ticks for a logarithmic axis: powers of ten, and where those are too few, twice and five times them."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    inside = [10.0**power for power in powers if low <= 10.0**power <= high]
+    if len(inside) > 1:
+        return inside
+    return [value for power in powers for value in (10.0**power * f for f in (1, 2, 5)) if low <= value <= high] or [
+        low
+    ]
 
 
 def _row_height(some: Sequence[Estimate]) -> float:

@@ -170,7 +170,8 @@ def _judge(models: Mapping[str, Evaluation], key: SliceKey, metric: str) -> Slic
         note = _preferred(list(models), difference_bounds, metric)
     else:
         note = _against_overall(evaluations[0], bounds, metric)
-    return Slice(key, evaluations[0].metrics[key].get(COUNT), values, bounds, difference, difference_bounds, note)
+    count = evaluations[0].metrics[key].get(COUNT, math.nan)
+    return Slice(key, count if math.isfinite(count) else None, values, bounds, difference, difference_bounds, note)
 
 
 def _is_small(evaluation: Evaluation, key: SliceKey) -> bool:
