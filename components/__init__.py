@@ -12,8 +12,8 @@ from components.image import IMAGE
 # Inside a step KFP sets this, and its `dsl` then has no decorators: a step imports the work, never the factories.
 if os.environ.get("_KFP_RUNTIME") != "true":
     from components.compare.component import compare
-    from components.drift.component import drift
     from components.cross_judge.component import cross_judge
+    from components.drift.component import drift
     from components.example_gen.component import example_gen
     from components.plan_windows.component import plan_windows
     from components.tfma_analyze.component import tfma_analyze
@@ -25,6 +25,7 @@ __all__ = [
     "InputError",
     "compare",
     "cross_judge",
+    "drift",
     "example_gen",
     "plan_windows",
     "tfma_analyze",

@@ -30,6 +30,9 @@ LABEL_KEY = "big_tip"
 
 TIP_SHARE = 0.2
 
+RULE_COLUMN, RULE_VALUE = "payment_type", "Credit Card"
+"""The rule that a model must beat: tips paid in cash are not recorded, so that a card all but means a tip."""
+
 
 def label(trips: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """THE label rule: was the tip over 20 % of the fare?

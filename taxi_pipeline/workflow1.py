@@ -1,19 +1,15 @@
 """Train the same model on two feature-engineering variants side by side, and say which variant is better.
 
-python -m taxi_pipeline.workflow1                # writes workflow1.tar.gz for the Pipelines UI
-taxi-pipeline run workflow1                      # runs the same package here
+``python -m taxi_pipeline.workflow1`` writes the package for the Pipelines UI; ``taxi-pipeline run workflow1`` runs that
+same package on this machine.
 """
 
 from kfp import dsl
 
-from components import compare, example_gen, tfma_analyze, tft_preprocess, train
-from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, TIME_COLUMN
-
-SAMPLE = "sample://trips"
-"""Handle of the trips that come with this package."""
-
-RULE_COLUMN, RULE_VALUE = "payment_type", "Credit Card"
-"""The rule that the models must beat: tips paid in cash are not recorded, so that a card all but means a tip."""
+from components import compare, example_gen
+from taxi_pipeline.branch import train_and_judge
+from taxi_pipeline.data import SAMPLE
+from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 
 
 @dsl.pipeline(name="workflow1", description="Chicago taxi trips: one model on two feature-engineering variants.")
@@ -33,11 +29,13 @@ def workflow1(
     learning_rate: float = 0.02,
     wide_learning_rate: float = 0.02,
     seed: int = 1,
+    project: str = "",
+    location: str = "",
 ):
     """Train one model on two feature-engineering variants and compare them on the same eval trips.
 
     Args:
-        input_handle_train: Where the train trips are: CSV or Parquet files (path or glob), or a sample.
+        input_handle_train: Where the train trips are: CSV or Parquet files (path or glob), a BigQuery table, a sample.
         input_handle_eval: Where the eval trips are. If it is the same, a hash of the trip's key splits them, 2/3 to
             train and 1/3 to eval.
         ts1: Take trips that start at this moment (ISO 8601, UTC) or later; empty takes all.
@@ -53,6 +51,8 @@ def workflow1(
         learning_rate: Of the deep part.
         wide_learning_rate: Of the wide part.
         seed: Of the initial weights and of the order of trips.
+        project: The Google Cloud project that pays for BigQuery's queries.
+        location: Where BigQuery runs them.
     """
     rows = example_gen(
         input_handle_train=input_handle_train,
@@ -66,39 +66,33 @@ def workflow1(
         ts2=ts2,
         eval_ts1=ts1,
         eval_ts2=ts2,
+        project=project,
+        location=location,
     )
-    evaluations = []
-    for number, module in enumerate((preprocessing_module1, preprocessing_module2), start=1):
-        transformed = tft_preprocess(examples=rows.outputs["examples"], preprocessing_module=module)
-        transformed.set_display_name(f"preprocess{number}")
-        trained = train(
-            examples=rows.outputs["examples"],
-            transformed_examples=transformed.outputs["transformed_examples"],
-            transform_graph=transformed.outputs["transform_graph"],
-            model_module=model_module,
-            label_key=LABEL_KEY,
-            train_steps=train_steps,
-            batch_size=batch_size,
-            hidden_units=hidden_units,
-            learning_rate=learning_rate,
-            wide_learning_rate=wide_learning_rate,
-            seed=seed,
-        )
-        trained.set_display_name(f"train{number}")
-        analyzed = tfma_analyze(
-            examples=rows.outputs["examples"],
-            model=trained.outputs["model"],
+    training = {
+        "model_module": model_module,
+        "train_steps": train_steps,
+        "batch_size": batch_size,
+        "hidden_units": hidden_units,
+        "learning_rate": learning_rate,
+        "wide_learning_rate": wide_learning_rate,
+        "seed": seed,
+    }
+    branches = [
+        train_and_judge(
+            number,
+            train_examples=rows.outputs["examples"],
+            eval_examples=rows.outputs["examples"],
+            preprocessing_module=module,
             eval_config=eval_config,
-            label_key=LABEL_KEY,
-            rule_column=RULE_COLUMN,
-            rule_value=RULE_VALUE,
+            training=training,
         )
-        analyzed.set_display_name(f"analyze{number}")
-        evaluations.append(analyzed.outputs["evaluation"])
+        for number, module in enumerate((preprocessing_module1, preprocessing_module2), start=1)
+    ]
     compare(
         examples=rows.outputs["examples"],
-        evaluation1=evaluations[0],
-        evaluation2=evaluations[1],
+        evaluation1=branches[0].evaluation,
+        evaluation2=branches[1].evaluation,
         name1="preprocessing1",
         name2="preprocessing2",
         label_key=LABEL_KEY,

@@ -8,7 +8,7 @@ from kfp.dsl.base_component import BaseComponent
 
 from components.errors import InputError
 
-WORKFLOWS = ("workflow1",)
+WORKFLOWS = ("workflow1", "workflow2")
 """The workflows of this package, each a module with a pipeline function of its own name."""
 
 

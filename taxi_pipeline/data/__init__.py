@@ -5,4 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 TRIPS = Path(__file__).with_name("trips.parquet")
-"""Offered to the components as ``sample://trips``."""
+"""The file, offered to the components by the entry point ``trips``."""
+
+SAMPLE = "sample://trips"
+"""Its handle."""

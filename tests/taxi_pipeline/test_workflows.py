@@ -1,4 +1,4 @@
-"""workflow1's package, and what importing it costs."""
+"""The workflows' packages, and what importing them costs."""
 
 import subprocess
 import sys
@@ -8,20 +8,22 @@ from pathlib import Path
 import pytest
 
 from taxi_pipeline.compiler import compile_package, pipeline_yaml
-from taxi_pipeline.workflow1 import workflow1
+from taxi_pipeline.workflows import WORKFLOWS, find_workflow
 
 HEAVY = ("tensorflow", "keras", "apache_beam", "tensorflow_model_analysis", "tensorflow_transform", "pyarrow", "duckdb")
 
 
-def test_the_specification_is_the_golden_one(golden) -> None:
-    golden("workflow1.yaml", pipeline_yaml(workflow1))
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_specification_is_the_golden_one(golden, name: str) -> None:
+    golden(f"{name}.yaml", pipeline_yaml(find_workflow(name)))
 
 
-def test_the_package_holds_the_specification_and_is_the_same_every_time(tmp_path: Path) -> None:
-    first = compile_package(workflow1, tmp_path / "a.tar.gz").read_bytes()
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_package_holds_the_specification_and_is_the_same_every_time(tmp_path: Path, name: str) -> None:
+    first = compile_package(find_workflow(name), tmp_path / "a.tar.gz").read_bytes()
     code = (
-        "from taxi_pipeline.compiler import compile_package; from taxi_pipeline.workflow1 import workflow1; "
-        f"compile_package(workflow1, {str(tmp_path / 'b.tar.gz')!r})"
+        "from taxi_pipeline.compiler import compile_package; from taxi_pipeline.workflows import find_workflow; "
+        f"compile_package(find_workflow({name!r}), {str(tmp_path / 'b.tar.gz')!r})"
     )
     elsewhere = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "PATH": ""}
     subprocess.run([sys.executable, "-c", code], check=True, env=elsewhere)
@@ -32,18 +34,21 @@ def test_the_package_holds_the_specification_and_is_the_same_every_time(tmp_path
             assert (member.uid, member.gid, member.uname, member.mtime, member.mode) == (0, 0, "", 0, 0o644)
 
 
-@pytest.mark.parametrize("module", ["components", "taxi_pipeline.workflow1", "taxi_pipeline.cli"])
+@pytest.mark.parametrize(
+    "module", ["components", "taxi_pipeline.workflow1", "taxi_pipeline.workflow2", "taxi_pipeline.cli"]
+)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_compiling_as_a_module(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "taxi_pipeline.workflow1"]
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_compiling_as_a_module(tmp_path: Path, name: str) -> None:
+    command = [sys.executable, "-m", f"taxi_pipeline.{name}"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert "workflow1.tar.gz" in done.stdout
-    assert (tmp_path / "workflow1.tar.gz").is_file()
+    assert f"{name}.tar.gz" in done.stdout
+    assert (tmp_path / f"{name}.tar.gz").is_file()
     refused = subprocess.run([*command, "-o", "x.zip"], capture_output=True, text=True, cwd=tmp_path)
     assert refused.returncode == 2
     assert refused.stderr == "error: x.zip: a package is a .tar.gz file; give a name that ends so\n"

@@ -1,0 +1,1 @@
+"""Two models and two sets of examples -> how each model does on each set."""

@@ -1,0 +1,72 @@
+"""Check the windows of two branches before anything is read for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from components.errors import InputError
+from components.example_gen.plan import plan_read
+from components.example_gen.request import ReadParameters
+from components.example_gen.windows import Window, parse_window
+
+EVAL_SHARE = 0.5
+"""How much of the first window, counted from its end, is the eval window if none is given."""
+
+
+@dataclass(frozen=True)
+class PlannedWindows:
+    """Windows that can be read.
+
+    Attributes:
+        eval_ts1: When the eval window begins, ISO 8601 in UTC.
+        eval_ts2: When it is over.
+        disjoint: The proof that no eval row is a train row of either branch.
+    """
+
+    eval_ts1: str
+    eval_ts2: str
+    disjoint: str
+
+
+def plan_windows(parameters: ReadParameters, windows: Sequence[tuple[str, str]]) -> PlannedWindows:
+    """Check that both train windows and the eval window hold rows, and that no eval row is a train row.
+
+    Args:
+        parameters: Of the reads. Its ``eval_ts1`` and ``eval_ts2`` give the eval window; if both are empty, it is the
+            most recent half of the first train window. Its ``ts1`` and ``ts2`` are not used.
+        windows: The begin and end of each train window, the first one first.
+
+    Returns:
+        The eval window and the proof.
+
+    Raises:
+        InputError: A window cannot be parsed, ends before it begins or holds no row, or nothing proves the eval rows
+            to be apart from the train rows.
+    """
+    named = [parse_window(begin, end, (f"ts1_{at}", f"ts2_{at}")) for at, (begin, end) in enumerate(windows, start=1)]
+    evaluated = parse_window(parameters.eval_ts1, parameters.eval_ts2, ("eval_ts1", "eval_ts2"))
+    if evaluated.open:
+        evaluated = _recent_part(named[0])
+    begin, end = (time.isoformat() if time else "" for time in (evaluated.begin, evaluated.end))
+    proofs = []
+    for ts1, ts2 in windows:
+        proof = plan_read(replace(parameters, ts1=ts1, ts2=ts2, eval_ts1=begin, eval_ts2=end)).disjoint
+        if proof is None:
+            raise InputError(
+                f"nothing proves that no eval row of {evaluated} is a train row of [{ts1}, {ts2}): "
+                f"input_handle_train={parameters.input_handle_train} and input_handle_eval="
+                f"{parameters.input_handle_eval} differ. Give the same handle for both (rows are then split by a hash "
+                "of their key), or windows that do not meet"
+            )
+        proofs.append(proof)
+    return PlannedWindows(begin, end, "; ".join(dict.fromkeys(proofs)))
+
+
+def _recent_part(window: Window) -> Window:
+    if window.begin is None or window.end is None:
+        raise InputError(
+            "ts1_1, ts2_1: without both ends of the first window its most recent part is unknown; give both, or the "
+            "eval window as eval_ts1 and eval_ts2"
+        )
+    return Window(window.end - EVAL_SHARE * (window.end - window.begin), window.end)

@@ -1,0 +1,139 @@
+"""Train the same model on two date windows, and say which one makes the better model for recent trips.
+
+Is it better to train on recent trips only, or on a longer history? ``python -m taxi_pipeline.workflow2`` writes the
+package for the Pipelines UI; ``taxi-pipeline run workflow2`` runs that same package on this machine.
+"""
+
+from kfp import dsl
+
+from components import compare, cross_judge, drift, example_gen, plan_windows
+from taxi_pipeline.branch import train_and_judge
+from taxi_pipeline.data import SAMPLE
+from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
+
+NAMES = ("window 1", "window 2")
+
+
+@dsl.pipeline(name="workflow2", description="Chicago taxi trips: one model on two date windows.")
+def workflow2(
+    input_handle_train: str = SAMPLE,
+    input_handle_eval: str = SAMPLE,
+    ts1_1: str = "2015-01-01",
+    ts2_1: str = "2016-01-01",
+    ts1_2: str = "2013-01-01",
+    ts2_2: str = "2016-01-01",
+    eval_ts1: str = "",
+    eval_ts2: str = "",
+    max_rows: int = 0,
+    preprocessing_module: str = "taxi_pipeline.preprocessing2",
+    model_module: str = "taxi_pipeline.model",
+    eval_config: str = "taxi_pipeline.eval_config",
+    train_steps: int = 1000,
+    batch_size: int = 40,
+    hidden_units: list = [100, 70, 50, 25],  # noqa: B006 - a pipeline's defaults are part of its specification
+    learning_rate: float = 0.02,
+    wide_learning_rate: float = 0.02,
+    seed: int = 1,
+    project: str = "",
+    location: str = "",
+):
+    """Train one model on two date windows and judge both on the same recent trips.
+
+    Windows are half-open and in UTC; times are in any ISO 8601 form. The defaults ask, of the bundled trips, whether
+    the year 2015 makes a better model for its second half than the years 2013 to 2015 do.
+
+    Args:
+        input_handle_train: Where the train trips are: CSV or Parquet files (path or glob), a BigQuery table, a sample.
+        input_handle_eval: Where the eval trips are. If it is the same, a hash of the trip's key splits them, 2/3 to
+            train and 1/3 to eval.
+        ts1_1: When the first, recent window of train trips begins.
+        ts2_1: When it is over.
+        ts1_2: When the second, longer window of train trips begins.
+        ts2_2: When it is over.
+        eval_ts1: When the window of the eval trips begins; if it and eval_ts2 are empty, it is the most recent half
+            of the first window.
+        eval_ts2: When it is over.
+        max_rows: Take a reproducible sample of this many trips in each read; 0 takes all.
+        preprocessing_module: Path or dotted name of a module with `preprocessing_fn`.
+        model_module: Path or dotted name of a module with `build_model`.
+        eval_config: Path or dotted name of slices, metrics and thresholds.
+        train_steps: Number of batches to train on, for each window.
+        batch_size: Trips a batch.
+        hidden_units: Units of each hidden layer of the deep part.
+        learning_rate: Of the deep part.
+        wide_learning_rate: Of the wide part.
+        seed: Of the initial weights and of the order of trips.
+        project: The Google Cloud project that pays for BigQuery's queries.
+        location: Where BigQuery runs them.
+    """
+    source = {
+        "input_handle_train": input_handle_train,
+        "input_handle_eval": input_handle_eval,
+        "schema": "taxi_pipeline.schema",
+        "key_column": KEY_COLUMN,
+        "derived_columns": DERIVED_COLUMNS,
+        "time_column": TIME_COLUMN,
+        "max_rows": max_rows,
+        "project": project,
+        "location": location,
+    }
+    planned = plan_windows(
+        **source, ts1_1=ts1_1, ts2_1=ts2_1, ts1_2=ts1_2, ts2_2=ts2_2, eval_ts1=eval_ts1, eval_ts2=eval_ts2
+    )
+
+    def read(name: str, split: str, begin: str, end: str) -> dsl.PipelineTask:
+        window = {"ts1": begin, "ts2": end} if split == "train" else {"eval_ts1": begin, "eval_ts2": end}
+        return example_gen(**source, splits=[split], **window).after(planned).set_display_name(name)
+
+    recent = read("eval-trips", "eval", planned.outputs["eval_ts1"], planned.outputs["eval_ts2"])
+    training = {
+        "model_module": model_module,
+        "train_steps": train_steps,
+        "batch_size": batch_size,
+        "hidden_units": hidden_units,
+        "learning_rate": learning_rate,
+        "wide_learning_rate": wide_learning_rate,
+        "seed": seed,
+    }
+    trained_on, own_eval, branches = [], [], []
+    for number, (begin, end) in enumerate(((ts1_1, ts2_1), (ts1_2, ts2_2)), start=1):
+        trained_on.append(read(f"train-trips{number}", "train", begin, end).outputs["examples"])
+        own_eval.append(read(f"eval-trips-of-window{number}", "eval", begin, end).outputs["examples"])
+        branches.append(
+            train_and_judge(
+                number,
+                train_examples=trained_on[-1],
+                eval_examples=recent.outputs["examples"],
+                preprocessing_module=preprocessing_module,
+                eval_config=eval_config,
+                training=training,
+            )
+        )
+    drift(baseline=trained_on[1], current=trained_on[0])
+    compare(
+        examples=recent.outputs["examples"],
+        evaluation1=branches[0].evaluation,
+        evaluation2=branches[1].evaluation,
+        name1=NAMES[0],
+        name2=NAMES[1],
+        label_key=LABEL_KEY,
+        rule_column=RULE_COLUMN,
+        rule_value=RULE_VALUE,
+    )
+    cross_judge(
+        model1=branches[0].model,
+        model2=branches[1].model,
+        train_examples1=trained_on[0],
+        train_examples2=trained_on[1],
+        eval_examples1=own_eval[0],
+        eval_examples2=own_eval[1],
+        name1=NAMES[0],
+        name2=NAMES[1],
+        label_key=LABEL_KEY,
+    )
+
+
+if __name__ == "__main__":
+    from taxi_pipeline.compiler.command import compile_main
+
+    compile_main("workflow2")
