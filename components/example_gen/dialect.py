@@ -45,7 +45,14 @@ def connect(scratch: Path, threads: int | None = None) -> duckdb.DuckDBPyConnect
         }
     )
     connection.execute("SET TimeZone = 'UTC'")
-    connection.create_function("farm_fingerprint", _farm_fingerprint, ["VARCHAR"], "BIGINT", type=PythonUDFType.ARROW)
+    connection.create_function(
+        "farm_fingerprint",
+        _farm_fingerprint,
+        ["VARCHAR"],
+        "BIGINT",
+        type=PythonUDFType.ARROW,
+        side_effects=True,  # it has none; but thinking so, the planner does not compute it again for every use
+    )
     return connection
 
 
@@ -63,6 +70,9 @@ def to_duckdb(selection: Selection) -> tuple[str, dict[str, int | datetime]]:
         for name, value in selection.parameters.items()
     }
     query = selection.query.copy()
+    for cast in query.find_all(exp.Cast):
+        whole = isinstance(cast.this, (exp.Extract, exp.UnixSeconds))
+        cast.meta["rounds"] = cast.to.this == exp.DataType.Type.BIGINT and not whole
     for node in reversed(list(query.walk())):  # from the leaves up, so that what is replaced is translated inside
         replacement = _translate(node)
         if replacement is not node:
@@ -134,11 +144,7 @@ def split_pattern(examples: Path, split: str) -> str:
 def _translate(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.TIMESTAMPTZ:
         return exp.DataType.build("TIMESTAMP", dialect="duckdb")
-    if (
-        isinstance(node, exp.Cast)
-        and node.to.this == exp.DataType.Type.BIGINT
-        and not isinstance(node.this, (exp.Extract, exp.UnixSeconds))
-    ):
+    if isinstance(node, exp.Cast) and node.meta.get("rounds"):
         # BigQuery rounds a half away from zero; DuckDB does so with decimals, and rounds other numbers to even.
         return exp.cast(exp.cast(node.this, "DECIMAL(38, 18)"), "BIGINT")
     if isinstance(node, exp.UnixToTime):

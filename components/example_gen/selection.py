@@ -96,29 +96,35 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
         InputError: A column has a type that does not fit.
     """
     splits = tuple(request.windows)
-    parameters: dict[str, int | datetime] = {}
+    parameters = _parameters(request)
     source = exp.select(
         *(_read(name, kinds[name], request) for name in request.columns),
         exp.alias_(_key(request.key_column, kinds[request.key_column]), KEY, quoted=True),
     ).from_(table)
-    keyed = exp.select(
-        exp.Star(),
-        exp.alias_(_split(splits, fold=fold), SPLIT, quoted=True),
-        exp.alias_(_order(), ORDER, quoted=True),
-    ).from_("source")
+    keyed = (
+        exp.select(
+            exp.Star(),
+            exp.alias_(_split(splits, fold=fold), SPLIT, quoted=True),
+            exp.alias_(_order(), ORDER, quoted=True),
+        )
+        .from_("source")
+        .where(*_in_some_window(request))
+    )
     query = (
         exp.select(
             *(_output(name, request) for name in request.types),
-            *(_column(name) for name in (KEY, SPLIT, ORDER)),
+            _column(KEY),
+            _column(SPLIT),
+            exp.alias_(_order(), ORDER, quoted=True),
         )
         .from_("keyed")
         .with_("source", as_=source)
         .with_("keyed", as_=keyed, append=True)
-        .where(*_wanted(request, parameters, fold=fold))
+        .where(*_in_own_window(request, fold=fold))
     )
     if request.max_rows:
         parameters["max_rows"] = request.max_rows
-        query = query.order_by(_column(ORDER), _column(KEY)).limit(_parameter("max_rows"))
+        query = query.order_by(exp.column(ORDER, quoted=True), _column(KEY)).limit(_parameter("max_rows"))
     return Selection(query, parameters, splits)
 
 
@@ -246,21 +252,47 @@ def _whole(name: str, column: exp.Column) -> exp.Expr:
     return exp.Case().when(fits, _cast(column.copy(), "INT64")).else_(exp.Anonymous(this="ERROR", expressions=[said]))
 
 
-def _wanted(request: Request, parameters: dict[str, int | datetime], *, fold: bool) -> list[exp.Condition]:
-    """Say which rows are taken, and note the parameters that say it."""
+def _parameters(request: Request) -> dict[str, int | datetime]:
+    ends = {
+        name: end
+        for split, window in request.windows.items()
+        for name, end in zip(_ends(split), (window.begin, window.end), strict=True)
+    }
+    return {name: end for name, end in ends.items() if end is not None}
+
+
+def _ends(split: str) -> tuple[str, str]:
+    """Name the parameters of a split's window."""
+    prefix = "" if split == "train" else f"{split}_"
+    return f"{prefix}ts1", f"{prefix}ts2"
+
+
+def _within(time: exp.Column, begins: list[str], ends: list[str]) -> list[exp.Expr]:
+    """Say that a time is not before the least of some parameters, and before the greatest of others."""
+    conditions: list[exp.Expr] = []
+    for names, pick, condition in ((begins, "LEAST", exp.GTE), (ends, "GREATEST", exp.LT)):
+        if names:
+            limit = _parameter(names[0]) if len(names) == 1 else exp.func(pick, *map(_parameter, names))
+            conditions.append(condition(this=time.copy(), expression=limit))
+    return conditions
+
+
+def _in_some_window(request: Request) -> list[exp.Expr]:
+    """Rule out early, by time alone, what no split wants: a table's partitions, and hashes of keys."""
+    time = exp.column(request.time_column, table="source", quoted=True)
+    windows = request.windows
+    begins = [_ends(split)[0] for split in windows] if all(window.begin for window in windows.values()) else []
+    ends = [_ends(split)[1] for split in windows] if all(window.end for window in windows.values()) else []
+    return _within(time, begins, ends)
+
+
+def _in_own_window(request: Request, *, fold: bool) -> list[exp.Expr]:
+    """Say which rows are taken of those that lie in some window."""
+    if not fold or (len(request.windows) == 2 and all(window.open for window in request.windows.values())):
+        return []
     choices = []
     for split, window in request.windows.items():
-        conditions: list[exp.Expr] = [_column(SPLIT).eq(split)] if fold else []
-        prefix = "" if split == "train" else f"{split}_"
-        time = _column(request.time_column)
-        for end, name, condition in (
-            (window.begin, f"{prefix}ts1", exp.GTE),
-            (window.end, f"{prefix}ts2", exp.LT),
-        ):
-            if end is not None:
-                parameters[name] = end
-                conditions.append(condition(this=time.copy(), expression=_parameter(name)))
-        choices.append(conditions)
-    if not any(choices) or (fold and len(choices) == 2 and all(len(choice) == 1 for choice in choices)):
-        return []  # every row is wanted
-    return [exp.or_(*(exp.and_(*choice) for choice in choices))]
+        begin, end = _ends(split)
+        bounds = _within(_column(request.time_column), [begin] * bool(window.begin), [end] * bool(window.end))
+        choices.append(exp.and_(_column(SPLIT).eq(split), *bounds))
+    return [exp.or_(*choices)]

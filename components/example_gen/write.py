@@ -47,7 +47,9 @@ def write_splits(
     columns = ", ".join(
         f"CAST({quote_name(name)} AS {_DUCKDB[kind]}) AS {quote_name(name)}" for name, kind in types.items()
     )
-    ordered = f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {SPLIT}, {ORDER}, {KEY}"
+    # Rows may share a key; their content then says which comes first.
+    content = ", ".join(map(quote_name, types))
+    ordered = f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {ORDER}, hash({content})"
     schema = pa.schema([*((name, ARROW[kind]) for name, kind in types.items()), (KEY, pa.string())])
     writers = {split: _SplitWriter(directory / split, schema) for split in splits}
     try:

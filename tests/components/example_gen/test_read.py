@@ -97,6 +97,19 @@ def test_order_and_bytes_do_not_depend_on_the_order_of_the_source(read, tmp_path
         assert (tmp_path / "up" / file).read_bytes() == (tmp_path / "down" / file).read_bytes()
 
 
+def test_rows_that_share_a_key_share_a_split_and_have_an_order(read, rows, tmp_path):
+    shared = [plant(number, plant=f"group {number % 9}") for number in range(300)]
+    write_csv(tmp_path / "up.csv", shared)
+    write_csv(tmp_path / "down.csv", reversed(shared))
+    read(tmp_path / "up.csv")
+    first = rows("train"), rows("eval")
+    read(tmp_path / "down.csv")
+    assert (rows("train"), rows("eval")) == first
+    keys = [{row["example_key"] for row in some} for some in first]
+    assert len(keys[0] | keys[1]) == 9
+    assert not keys[0] & keys[1]
+
+
 def test_a_sample_is_reproducible_and_part_of_a_larger_one(read, rows, plants, tmp_path):
     def sample(size: int, source: Path) -> set[str]:
         read(source, max_rows=size)
