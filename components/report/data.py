@@ -21,9 +21,10 @@ class Data:
     """Statistics and anomalies of the examples.
 
     Attributes:
-        statistics: Content of ``statistics.json``.
-        anomalies: Content of ``anomalies.json``.
-        drift: Content of ``drift.json``, or nothing where no drift was measured.
+        statistics: By split, or whatever tells sets of examples apart: ``rows``, and ``columns`` as in
+            ``statistics.json``.
+        anomalies: By the same names, and by column, as in ``anomalies.json``.
+        drift: Content of ``drift.json``; empty where no drift was measured.
     """
 
     statistics: Mapping[str, Any] = field(default_factory=dict)
@@ -31,25 +32,19 @@ class Data:
     drift: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_data(statistics: Path | None, anomalies: Path | None) -> Data:
-    """Read what example_gen wrote.
+def read_json(directory: Path | None, name: str) -> Mapping[str, Any]:
+    """Read one of the files that a step leaves in its artifact.
 
     Args:
-        statistics: Directory of a `statistics` artifact.
-        anomalies: Directory of an `anomalies` artifact.
+        directory: Of the artifact, or None.
+        name: Of the file, for example ``statistics.json``.
 
     Returns:
-        Its content; what is missing is empty.
+        Its content; of no file, nothing.
 
     Raises:
-        InputError: A file is broken.
+        InputError: It is broken.
     """
-    return Data(
-        _read(statistics, "statistics.json"), _read(anomalies, "anomalies.json"), _read(anomalies, "drift.json")
-    )
-
-
-def _read(directory: Path | None, name: str) -> Mapping[str, Any]:
     path = directory / name if directory else None
     if path is None or not path.is_file():
         return {}
@@ -68,7 +63,7 @@ def lay_out(data: Data) -> dict[str, Any]:
 
     Returns:
         ``splits``: name and rows; ``numbers`` and ``texts``: by column, a row of texts for each split; ``anomalies``:
-        split, column, message and whether it is fatal.
+        split, column, message and whether it is fatal; ``drift``: a row for each column, that moved most first.
     """
     splits = list(data.statistics)
     names = list(dict.fromkeys(name for split in splits for name in data.statistics[split]["columns"]))
@@ -91,8 +86,27 @@ def lay_out(data: Data) -> dict[str, Any]:
             for column, anomalies in columns.items()
             for anomaly in anomalies
         ],
-        "drift": data.drift,
+        "drift": _drift_rows(data.drift),
+        "compared": data.drift,
     }
+
+
+def _drift_rows(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
+    columns = drift.get("columns", {})
+    rows = [{"name": name, "moved": _moved(column), **column} for name, column in columns.items()]
+    return sorted(rows, key=lambda row: (not row["drifted"], -row["distance"]))
+
+
+def _moved(column: Mapping[str, Any]) -> str:
+    """Say which categories moved most."""
+    return ", ".join(
+        f"{_shown(each['value'])} {each['baseline']:.1%} → {each['current']:.1%}"
+        for each in column.get("values", ())[:MOST_FREQUENT]
+    )
+
+
+def _shown(value: Any) -> str:
+    return "(missing)" if value is None else str(value) or "(empty)"
 
 
 def _number_row(column: Mapping[str, Any]) -> list[str]:

@@ -34,6 +34,7 @@ def render(
     data: Data | None = None,
     features: Mapping[str, Sequence[Feature]] | None = None,
     run: Run | None = None,
+    matrix: Mapping[str, Any] | None = None,
 ) -> str:
     """Make the page.
 
@@ -44,6 +45,7 @@ def render(
         data: What example_gen found.
         features: What each model sees, by model; default what the evaluations say.
         run: The run that all this comes from.
+        matrix: Content of ``matrix.json``: each model on the eval examples of the others.
 
     Returns:
         HTML that needs nothing but itself.
@@ -60,6 +62,7 @@ def render(
         "run": run,
         "span": _span(run),
         "comparison": comparison,
+        "matrix": matrix,
     }
     if models:
         metric = primary_metric(models)

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.errors import InputError
 from components.extras import require
-from taxi_pipeline.local.result import RECORD_NAME, RunResult, Step
-from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters, local
+from taxi_pipeline.local.result import RECORD_NAME, RunResult
+from taxi_pipeline.report.choose import Judged, choose
+from taxi_pipeline.report.findings import find_data, find_features, find_matrix
+from taxi_pipeline.report.lineage import Lineage, local
 from taxi_pipeline.report.steps import describe_run
 
 if TYPE_CHECKING:
-    from components.report.data import Data
     from components.report.view import View
 
 Source = RunResult | str | os.PathLike[str]
 """A run, its directory, or a TFMA result directory."""
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """The models of a page: by name the evaluation's URI; and the comparison, where there is one."""
-
-    evaluations: Mapping[str, str]
-    comparison: Mapping[str, Any] | None = None
 
 
 def view(source: Source, *, step: str | None = None) -> View:
@@ -99,7 +90,7 @@ def _load(source: Source) -> RunResult:
 def _make(source: Source, *, step: str | None, page: Path | None) -> View:
     evaluation = _is_evaluation(source)
     run = None if evaluation else _load(source)
-    judged = _Judged({"The model": str(source)}) if run is None else _choose(Lineage(run), step)
+    judged = Judged({"The model": str(source)}) if run is None else choose(Lineage(run), step)
     if step and run is None:
         raise InputError("step: a TFMA result directory has no steps; leave it out")
     if judged.evaluations:
@@ -123,9 +114,10 @@ def _make(source: Source, *, step: str | None, page: Path | None) -> View:
         models,
         title=f"{run.pipeline}: {run.run_dir.name}",
         comparison=judged.comparison,
-        data=_data(lineage, judged),
-        features=_features(lineage, judged),
+        data=find_data(lineage, judged),
+        features=find_features(lineage, judged),
         run=described,
+        matrix=find_matrix(lineage, judged),
     )
     return View(html, answer(models, judged.comparison, described))
 
@@ -142,73 +134,3 @@ def _quiet() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _choose(lineage: Lineage, wanted: str | None) -> _Judged:
-    comparing, judging = lineage.steps_with("comparison"), lineage.steps_with("evaluation")
-    if wanted is not None:
-        known = [*comparing, *judging]
-        comparing = [step for step in comparing if wanted in (step.name, step.display_name)]
-        judging = [step for step in judging if wanted in (step.name, step.display_name)]
-        if not comparing and not judging:
-            names = ", ".join(step.label for step in known) or "none of this run's succeeded"
-            raise InputError(f"step {wanted!r} has nothing to show; the steps that have are: {names}")
-    if comparing:
-        return _compared(comparing[-1])
-    if len(judging) == 1:
-        return _Judged({"The model": judging[0].artifacts["evaluation"].uri})
-    return _Judged({step.display_name or step.name: step.artifacts["evaluation"].uri for step in judging})
-
-
-def _compared(step: Step) -> _Judged:
-    """Find the evaluations that were compared: inputs ``evaluation1`` … with the parameters ``name1`` … beside them."""
-    names = given_parameters(step)
-    prefix = "evaluation"
-    evaluations = {
-        str(names.get(f"name{name.removeprefix(prefix)}", name)): uri
-        for name, uri in sorted(given_artifacts(step).items())
-        if name.startswith(prefix)
-    }
-    path = local(step.artifacts["comparison"]) / "comparison.json"
-    return _Judged(evaluations, json.loads(path.read_text(encoding="utf-8")))
-
-
-def _data(lineage: Lineage, judged: _Judged) -> Data | None:
-    from components.report.data import read_data
-
-    makers = [
-        lineage.maker(given_artifacts(lineage.maker(uri)).get("examples")) for uri in judged.evaluations.values()
-    ] + lineage.steps_with("statistics")
-    found = next((step for step in makers if step and "statistics" in step.artifacts), None)
-    if found is None:
-        return None
-    anomalies = found.artifacts.get("anomalies")
-    return read_data(local(found.artifacts["statistics"]), local(anomalies) if anomalies else None)
-
-
-def _features(lineage: Lineage, judged: _Judged) -> dict[str, list[dict[str, Any]]] | None:
-    """Read what each model sees from the transform graph it was trained with, which knows the sizes of vocabularies."""
-    found = {}
-    for name, uri in judged.evaluations.items():
-        judging = lineage.maker(uri)
-        training = lineage.maker(given_artifacts(judging).get("model"))
-        graph = given_artifacts(training).get("transform_graph")
-        label_key = given_parameters(judging).get("label_key")
-        if graph is None or label_key is None:
-            return None  # another's pipeline; the evaluations may still tell
-        found[name] = _read_features(local(graph), label_key)
-    return found or None
-
-
-def _read_features(graph: Path, label_key: str) -> list[dict[str, Any]]:
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    from components.train.features import model_features
-
-    text = (graph / "transformed_metadata" / "schema.pbtxt").read_text(encoding="utf-8")
-    features = model_features(text_format.Parse(text, schema_pb2.Schema()), label_key)
-    return [
-        {"name": each.name, "kind": "category" if each.is_category else "number", "size": each.size}
-        for each in features
-    ]
