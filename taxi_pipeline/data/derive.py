@@ -13,6 +13,7 @@ import csv
 import hashlib
 import io
 import zipfile
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,12 @@ def _value(text: str, kind: pa.DataType) -> Any:
     return float(text) if pa.types.is_floating(kind) else text
 
 
-def read_wheel(wheel: Path) -> list[dict[str, Any]]:
+def read_wheel(wheel: Path, members: Sequence[str] = MEMBERS) -> list[dict[str, Any]]:
     """Read the typed, deduplicated trips, sorted by start time and then key.
 
     Args:
         wheel: The tfx 1.21.0 wheel.
+        members: Which of its CSV files.
 
     Returns:
         One dictionary a trip. ``unique_key`` is the first 40 hexadecimal digits of the SHA-256 of the row's text, so
@@ -73,7 +75,7 @@ def read_wheel(wheel: Path) -> list[dict[str, Any]]:
     """
     trips: dict[str, dict[str, Any]] = {}
     with zipfile.ZipFile(wheel) as archive:
-        for member in MEMBERS:
+        for member in members:
             for row in csv.DictReader(io.StringIO(archive.read(member).decode())):
                 trip = {name: _value(row[name], kind) for name, kind in COLUMNS.items()}
                 text = "\x1f".join("" if trip[name] is None else repr(trip[name]) for name in COLUMNS)

@@ -1,0 +1,1 @@
+"""Measurements behind docs/benchmarks.md. Each prints ratios taken side by side in one run."""
