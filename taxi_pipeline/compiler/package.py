@@ -210,6 +210,8 @@ def _documents(text: str, where: str) -> list[dict[str, Any]]:
     except yaml.YAMLError as error:
         raise InputError(f"{where}: not YAML: {error}") from error
     spec = documents[0] if documents else None
+    if isinstance(spec, dict) and spec.get("kind") == "Workflow":
+        raise InputError(f"{where}: an Argo Workflow; give a package that holds the KFP v2 specification")
     if not isinstance(spec, dict) or "root" not in spec or "pipelineInfo" not in spec:
         raise InputError(f"{where}: no KFP v2 pipeline specification (it has no `pipelineInfo` and `root`)")
     return documents
@@ -232,6 +234,7 @@ __all__ = [
     "compile_package",
     "package_members",
     "pipeline_yaml",
+    "read_documents",
     "read_spec",
     "write_package",
 ]
