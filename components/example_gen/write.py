@@ -52,15 +52,13 @@ def write_splits(
     ordered = f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {ORDER}, hash({content})"
     schema = pa.schema([*((name, ARROW[kind]) for name, kind in types.items()), (KEY, pa.string())])
     writers = {split: _SplitWriter(directory / split, schema) for split in splits}
-    try:
-        for batch in connection.execute(ordered, dict(parameters)).to_arrow_reader(ROWS_PER_GROUP):
-            rows = pa.Table.from_batches([batch])
-            for split in rows[SPLIT].unique().to_pylist():
-                mask = pc.equal(rows[SPLIT], split)
-                writers[split].write(rows.filter(mask).select(schema.names).cast(schema))
-    finally:
-        for writer in writers.values():
-            writer.close()
+    for batch in connection.execute(ordered, dict(parameters)).to_arrow_reader(ROWS_PER_GROUP):
+        rows = pa.Table.from_batches([batch])
+        for split in rows[SPLIT].unique().to_pylist():
+            mask = pc.equal(rows[SPLIT], split)
+            writers[split].write(rows.filter(mask).select(schema.names).cast(schema))
+    for writer in writers.values():
+        writer.close()
     return {split: writer.rows for split, writer in writers.items()}
 
 
@@ -71,20 +69,22 @@ class _SplitWriter:
         self.rows = 0
         self._directory = directory
         self._schema = schema
-        self._waiting = schema.empty_table()
+        self._waiting: list[pa.Table] = []
         self._paths: list[Path] = []
         self._writer: pq.ParquetWriter | None = None
         directory.mkdir()
 
     def write(self, rows: pa.Table) -> None:
-        self._waiting = pa.concat_tables([self._waiting, rows])
-        while self._waiting.num_rows >= ROWS_PER_GROUP:
-            self._write_group(self._waiting.slice(0, ROWS_PER_GROUP))
-            self._waiting = self._waiting.slice(ROWS_PER_GROUP)
+        self._waiting.append(rows)
+        if sum(table.num_rows for table in self._waiting) >= ROWS_PER_GROUP:
+            waiting = pa.concat_tables(self._waiting)
+            self._write_group(waiting.slice(0, ROWS_PER_GROUP))
+            self._waiting = [waiting.slice(ROWS_PER_GROUP)]
 
     def close(self) -> None:
-        if self._waiting.num_rows:
-            self._write_group(self._waiting)
+        waiting = [table for table in self._waiting if table.num_rows]
+        if waiting:
+            self._write_group(pa.concat_tables(waiting))
         if self._writer:
             self._writer.close()
         for number, path in enumerate(self._paths):
