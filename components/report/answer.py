@@ -26,7 +26,9 @@ def answer(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | Non
         return str(comparison["answer"])
     sentences = [_of_model(name, each) for name, each in models.items()]
     if run and run.status != "succeeded":
-        failed = [f"{step.name} {step.status}" + (f": {step.said}" if step.said else "") for step in run.steps]
+        failed = [
+            f"{step.name} {step.status}" + (f": {step.said.rstrip('.')}" if step.said else "") for step in run.steps
+        ]
         failed = [
             said for said, step in zip(failed, run.steps, strict=True) if step.status in ("failed", "interrupted")
         ]
