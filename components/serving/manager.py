@@ -234,7 +234,7 @@ class Manager:
         wanted = model.config.policy.choose(sorted(stamps))
         for number in wanted:
             known = model.versions.get(number)
-            if known is None or (known.state == END and known.stamp != stamps[number]):
+            if known is None or (known.state == END and (not known.error or known.stamp != stamps[number])):
                 self._load(model, number, stamps[number])
         available = [number for number, each in model.versions.items() if each.state == AVAILABLE]
         loaded = [number for number in available if number in wanted]

@@ -111,11 +111,18 @@ class RestServer:
             grace: Seconds to wait for them.
         """
         if self._runner is not None:
-            asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(timeout=grace + 15)
+            asyncio.run_coroutine_threadsafe(self._end(self._runner), self._loop).result(timeout=grace + 15)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=15)
         self._loop.close()
         self._pool.shutdown()
+
+    async def _end(self, runner: web.AppRunner) -> None:
+        await runner.cleanup()
+        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in rest:  # connections that are kept open, and idle
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _serve_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.page(), content_type="text/plain")

@@ -217,7 +217,7 @@ def _scalar(value: Any, dtype: tf.DType) -> Any:
             return value
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if dtype.is_floating:
-            if math.isfinite(value) and abs(value) > dtype.max:
+            if math.isfinite(value) and abs(value) > float(dtype.max):
                 raise invalid(f"Cannot convert JSON value: {_show(value)} to {dtype.name} without loss of precision.")
             return value
         if isinstance(value, int) and dtype.is_integer and dtype.min <= value <= dtype.max:

@@ -157,6 +157,9 @@ class Servable:
             values = self._functions[name](inputs)
         except tf.errors.OpError as error:
             raise ServingError(Code(error.error_code), _plain(error.message)) from None
+        except UnicodeDecodeError as error:
+            # TensorFlow quotes the request in its message, and cannot hand over one that is no UTF-8.
+            raise invalid(_plain(bytes(error.object).decode(errors="replace"))) from None
         except (TypeError, ValueError) as error:
             raise invalid(str(error)) from None
         return dict(zip(sorted(self.signature_defs[name].outputs), values, strict=True))
