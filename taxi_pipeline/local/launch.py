@@ -149,7 +149,6 @@ class _NurseryClient:
                 stderr=log,
                 start_new_session=True,
             )
-        self._socket.setblocking(False)
         asyncio.get_running_loop().add_reader(self._socket, self._read)
         self._send(modules=list(modules))
 
@@ -180,7 +179,7 @@ class _NurseryClient:
 
     def _read(self) -> None:
         try:
-            data = self._socket.recv(MAX_MESSAGE)
+            data = self._socket.recv(MAX_MESSAGE, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 import hashlib
@@ -18,6 +19,8 @@ from typing import Any
 from components.outputs import whole_file
 from taxi_pipeline.local.result import RECORD_NAME, RunResult, RunStatus, Step
 from taxi_pipeline.local.rundir import RunDir
+
+_WRITE_SHARE = 10  # after a write, wait for ten times as long as it took
 
 Observer = Callable[[RunResult, Step | None], None]
 """Told of every change: the run as it stands, and the step that changed, or none when it is the run itself."""
@@ -44,6 +47,8 @@ class Record:
     ) -> None:
         self._observer = observer
         self._began = time.monotonic()
+        self._next_write = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.result = RunResult(
             run_dir=run_dir.path,
             pipeline=pipeline,
@@ -64,7 +69,6 @@ class Record:
         known = self.result.steps
         added = {name: Step(name, display_name) for name, display_name in steps if name not in known}
         self.result = replace(self.result, steps={**known, **added})
-        self._write()
 
     def change(self, step: str, **changes: Any) -> None:
         """Note something about a step.
@@ -75,7 +79,7 @@ class Record:
         """
         changed = replace(self.result.steps.get(step, Step(step)), **changes)
         self.result = replace(self.result, steps={**self.result.steps, step: changed})
-        self._write()
+        self._changed()
         self._observer(self.result, changed)
 
     def importing(self, module: str, seconds: float | None) -> None:
@@ -87,7 +91,7 @@ class Record:
         """
         spent = None if seconds is None else round(seconds, 3)
         self.result = replace(self.result, imports={**self.result.imports, module: spent})
-        self._write()
+        self._changed()
         self._observer(self.result, None)
 
     def begin(self) -> None:
@@ -116,12 +120,28 @@ class Record:
         self._observer(self.result, None)
         return self.result
 
+    def _changed(self) -> None:
+        """Write soon: at once while that is quick, less often when a run of many steps has made the record long."""
+        if self._timer is not None:
+            return
+        wait = self._next_write - time.monotonic()
+        if wait <= 0:
+            self._write()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._write)
+
     def _write(self, *, strictly: bool = False) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        began = time.monotonic()
         # A disk that fills up fails the step that fills it; the record is written again with the next change.
         with contextlib.nullcontext() if strictly else contextlib.suppress(OSError):
             text = json.dumps(self.result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
             with whole_file(self.result.run_dir / RECORD_NAME) as scratch:
                 scratch.write_text(text + "\n", encoding="utf-8")
+        ended = time.monotonic()
+        self._next_write = ended + _WRITE_SHARE * (ended - began)
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,20 +88,17 @@ class _Job:
         """Run in a thread of its own, so that this works in a notebook too, and signals stay here."""
         started: Future[_Stop] = Future()
         ended: Future[None] = Future()
-        received = 0
-        with _signals():
+        received: list[int] = []
+
+        def stop(number: int, _frame: Any) -> None:
+            received.append(number)
+            started.result().stop()
+
+        with _signals(stop):
             threading.Thread(target=self._thread, args=(started, ended), name="taxi-pipeline-run").start()
-            while True:
-                try:
-                    ended.result()
-                    break
-                except _Signal as caught:
-                    received = received or caught.number
-                except KeyboardInterrupt:
-                    received = received or signal.SIGINT
-                started.result().stop()
+            ended.result()
         if received:
-            raise RunInterruptedError(self.record.result, received)
+            raise RunInterruptedError(self.record.result, received[0])
         return self.record.result
 
     def _thread(self, started: Future[_Stop], ended: Future[None]) -> None:
@@ -221,29 +218,21 @@ def _package(pipeline: BaseComponent | str | os.PathLike[str], scratch: Path) ->
         return compile_package(pipeline, path, format="kfp")
 
 
-class _Signal(BaseException):
-    """A request to end."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        super().__init__(number)
-
-
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Turn SIGTERM into an exception, as Ctrl-C is one already."""
-    if threading.current_thread() is not threading.main_thread():
+def _signals(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Hand Ctrl-C and requests to end to a function, unless they are ignored (as by a job in the background)."""
+    if threading.current_thread() is not threading.main_thread():  # where they never arrive
         yield
         return
-
-    def caught(number: int, _frame: Any) -> None:
-        raise _Signal(number)
-
-    before = signal.signal(signal.SIGTERM, caught)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
+    for number in caught:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, old in caught.items():
+            signal.signal(number, old)
 
 
 def _nobody(_result: RunResult, _step: Step | None) -> None:
