@@ -60,3 +60,21 @@ def log_losses(labels: Array, scores: Array) -> Array:
     clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
     losses: Array = -np.where(labels > 0.5, np.log(clipped), np.log1p(-clipped))
     return losses
+
+
+def tfma_levels(scores: Array) -> Array:
+    """Round scores to the levels that TFMA's ``AUC`` tells apart, so that ours is the same number to the last digits.
+
+    TFMA puts scores into 10,000 buckets, and counts at 10,000 thresholds that are not quite the buckets' edges. A model
+    that is sure of many examples scores them closer together than that: they tie, and the area of a small slice can
+    move by some hundredths. (``calibration_histogram.rebin`` and ``binary_confusion_matrices`` in TFMA 0.52.)
+
+    Args:
+        scores: Probabilities of 1, shape (n,).
+
+    Returns:
+        The levels, float64, shape (n,).
+    """
+    buckets = np.floor(scores.astype(np.float64) * 10_000) / 10_000
+    levels: Array = np.searchsorted(np.arange(1, 9_999) / 9_999, buckets, side="right").astype(np.float64)
+    return levels

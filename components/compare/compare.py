@@ -19,7 +19,7 @@ from components.outputs import whole_directory
 from components.report.evaluation import read_evaluation
 from components.report.page import render
 from components.report.view import write_page
-from components.scores import log_losses
+from components.scores import log_losses, tfma_levels
 
 RESAMPLES = 1000
 COMPARISON_FILE = "comparison.json"
@@ -118,7 +118,7 @@ def _predictions(evaluation: str) -> pa.Table:
 
 def _statistics(labels: Array, scores: Array) -> dict[str, Statistic]:
     return {
-        "auc": auc_statistic(labels, scores),
+        "auc": auc_statistic(labels, tfma_levels(scores)),
         "accuracy": mean_statistic(((scores > 0.5) == (labels > 0.5)).astype(np.float64)),
         "log_loss": mean_statistic(log_losses(labels, scores)),
     }

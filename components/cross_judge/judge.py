@@ -15,6 +15,7 @@ from components.errors import InputError
 from components.example_gen.disjoint import shared_keys
 from components.examples import read_batches, read_schema, split_files
 from components.outputs import whole_directory
+from components.scores import tfma_levels
 from components.tfma_analyze.predict import Predictor
 from components.train.export import OUTPUT
 
@@ -83,7 +84,7 @@ def _judge(model: str, examples: str, label_key: str, name: str, seed: int) -> d
     scores = np.concatenate([batch.column(OUTPUT).to_numpy() for batch in batches])
     if len(np.unique(labels)) < 2:
         raise InputError(f"all {len(labels)} labels ({label_key!r}) of {name!r} are {labels[0]:g}: nothing to judge by")
-    statistic = {"auc": auc_statistic(labels, scores)}
+    statistic = {"auc": auc_statistic(labels, tfma_levels(scores))}
     return {"rows": len(labels), **asdict(bootstrap(statistic, len(labels), resamples=RESAMPLES, seed=seed)["auc"])}
 
 

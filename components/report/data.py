@@ -100,7 +100,7 @@ def _drift_rows(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _moved(column: Mapping[str, Any]) -> str:
     """Say which categories moved most."""
     return ", ".join(
-        f"{_shown(each['value'])} {each['baseline']:.1%} → {each['current']:.1%}"
+        f"{_shown(each['value'])}: {each['baseline']:.1%} → {each['current']:.1%}"
         for each in column.get("values", ())[:MOST_FREQUENT]
     )
 

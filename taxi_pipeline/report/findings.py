@@ -40,7 +40,7 @@ def find_data(lineage: Lineage, judged: Judged) -> Data:
     for split, by_model in readers.items():
         alike = len({step.name for step in by_model.values()}) == 1
         for name, reader in list(by_model.items())[: 1 if alike else None]:
-            label = split if alike else f"{split}, {name}"
+            label = split if alike else f"{split} ({name})"
             found = read_json(local(reader.artifacts["statistics"]), "statistics.json").get(split)
             if found:
                 statistics[label] = found

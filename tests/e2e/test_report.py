@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,27 @@ def test_every_number_of_two_models_is_tfmas(workflow1_run: RunResult, page: Pat
             for metric, label in METRICS.items():
                 value = shown[of][f"{label}, {name}"]
                 assert value == metrics[metric] or (value is None and metrics[metric] != metrics[metric])
+
+
+def test_our_area_under_the_curve_is_tfmas_so_that_intervals_are_around_it(workflow1_run: RunResult) -> None:
+    from components.report.evaluation import read_evaluation
+    from components.report.slices import bounds_of
+    from components.scores import auc, tfma_levels
+
+    evaluation = read_evaluation(workflow1_run.artifact("tfma-analyze", "evaluation").path)
+    assert evaluation.predictions
+    levels = tfma_levels(evaluation.predictions.scores)
+    judged = 0
+    for key, rows in evaluation.predictions.groups.items():
+        ours, tfmas = auc(evaluation.predictions.labels[rows], levels[rows]), evaluation.metrics[key]["auc"]
+        assert ours == pytest.approx(tfmas, abs=1e-12, nan_ok=True)
+        if bounds := bounds_of(evaluation, key, "auc"):
+            assert bounds.low < tfmas < bounds.high
+            judged += 1
+    assert len(evaluation.predictions.groups) == len(evaluation.metrics)
+    assert judged > 100
+    comparison = json.loads((workflow1_run.artifact("compare", "comparison").path / "comparison.json").read_text())
+    assert comparison["models"]["preprocessing1"]["auc"]["value"] == pytest.approx(evaluation.overall["auc"], abs=1e-12)
 
 
 def test_the_page_of_a_run_shows_everything(workflow1_run: RunResult, page: Path) -> None:

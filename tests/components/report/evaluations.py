@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.report.evaluation import Bucket, Evaluation, Matrix, Predictions, SliceKey
-from components.scores import accuracy, auc, log_losses
+from components.scores import accuracy, auc, log_losses, tfma_levels
 
 EVIL = "<script>alert(1)</script>"
 
@@ -61,7 +61,7 @@ def measure(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     """Compute what TFMA would."""
     return {
         "example_count": float(len(labels)),
-        "auc": auc(labels, scores),
+        "auc": auc(labels, tfma_levels(scores)),
         "binary_accuracy": accuracy(labels, scores),
         "binary_crossentropy": float(log_losses(labels, scores).mean()),
     }
