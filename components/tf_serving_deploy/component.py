@@ -31,6 +31,8 @@ def tf_serving_deploy(
     memory: str = "1Gi",
     service_account: str = "",
     deadline_seconds: int = 600,
+    grpc_address: str = "",
+    rest_url: str = "",
 ) -> NamedTuple("Outputs", [("version", int), ("model_path", str)]):
     """Publish a blessed model as the next version under a model base path, and prove that it answers as evaluated.
 
@@ -57,6 +59,8 @@ def tf_serving_deploy(
         memory: In cloud mode, what a pod asks for and may take.
         service_account: In cloud mode, the pods' Kubernetes service account, which must be allowed to read the bucket.
         deadline_seconds: In cloud mode, how long the rollout may take.
+        grpc_address: In cloud mode, host:port by which the step reaches the model; empty for the Service's own name.
+        rest_url: In cloud mode, http://host:port by which the step reaches it; empty for the Service's own name.
 
     Returns:
         The version, and where it lies.
@@ -86,6 +90,8 @@ def tf_serving_deploy(
             "memory": memory,
             "service_account": service_account,
             "deadline_seconds": deadline_seconds,
+            "grpc_address": grpc_address,
+            "rest_url": rest_url,
         },
     )
     deployment.metadata.update(found)

@@ -71,7 +71,8 @@ def deploy(
             if deploy_mode == "cloud":
                 from components.tf_serving_deploy.cluster import roll_out
 
-                proved = roll_out(prepared.requests, base, base_path, model_name, version, options)
+                place = f"{base_path.rstrip('/')}/{model_name}"
+                proved = roll_out(prepared.requests, place, model_name, version, options)
             else:
                 proved = _prove_locally(prepared, base_path, model_name, version)
         except BaseException:

@@ -25,6 +25,8 @@ class ClusterOptions:
         memory: What a pod asks for and may take, for example ``1Gi``.
         service_account: The pods' service account; empty for the namespace's default.
         deadline_seconds: How long the rollout may take.
+        grpc_address: ``host:port`` by which this step reaches the model; empty for the Service's own name.
+        rest_url: ``http://host:port`` by which this step reaches the model; empty for the Service's own name.
     """
 
     kind: str = "deployment"
@@ -36,6 +38,8 @@ class ClusterOptions:
     memory: str = "1Gi"
     service_account: str = ""
     deadline_seconds: int = 600
+    grpc_address: str = ""
+    rest_url: str = ""
 
     def check(self) -> None:
         """Check every field, before anything is sent.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import threading
 
@@ -17,6 +18,12 @@ NOTICE = (
     "For laptops, tests and rehearsals: no TLS, no authentication, one process. It is no substitute for TF-Serving in "
     "production; serve the same directory with the tensorflow/serving image there."
 )
+
+THRESHOLD = 0.5
+"""Probability over which a big tip is expected; what BinaryAccuracy measures at, too."""
+
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "NONE"}
+"""Libraries tell of processors and sockets what nobody asked; whoever wants it sets these otherwise."""
 
 
 @click.command("serve")
@@ -54,6 +61,7 @@ def serve_command(
       taxi-pipeline serve --model-base-path models --model-name taxi --version-policy all --label stable=3
     """
     models = find_models(model_base_path, model_name, VersionPolicy.parse(version_policy), _read_labels(labels))
+    _be_quiet()
     for module in ("tensorflow", "tensorflow_serving", "aiohttp", "prometheus_client"):
         require(module, "serve")
     from components.serving.server import ModelServer, ServerOptions
@@ -73,6 +81,11 @@ def serve_command(
             click.echo(f"warning: everybody who reaches {host} can ask, and reload models", err=True)
         stop.wait()
         click.echo("stopping: answering what is under way")
+
+
+def _be_quiet() -> None:
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 def _read_labels(labels: tuple[str, ...]) -> dict[str, int]:
@@ -116,22 +129,21 @@ def predict_command(
     from components.serving.client import connect
     from taxi_pipeline.serving.trips import read_trips
 
+    _be_quiet()
     if schema_file:
         click.echo("note: --schema-file is of no use any more: the server tells which columns it needs", err=True)
     with connect(server, model_name or "", version=model_version, label=label, timeout=timeout) as client:
         keys, trips = read_trips(examples_file, client.columns(), num_examples)
         probabilities = client.predict(trips)
-    answers = [
-        {"key": key, "probability": probability, "big_tip": probability > 0.5}
-        for key, probability in zip(keys, probabilities, strict=True)
-    ]
+    found = list(zip(keys, probabilities, strict=True))
     if as_json:
+        answers = [{"key": key, "probability": value, "big_tip": value > THRESHOLD} for key, value in found]
         click.echo(json.dumps(answers, indent=2))
         return
     from rich.console import Console
     from rich.table import Table
 
     table = Table("trip", "big tip?", "probability", title=f"{model_name or 'model'} at {server}")
-    for answer in answers:
-        table.add_row(answer["key"], "yes" if answer["big_tip"] else "no", f"{answer['probability']:.4f}")
+    for key, value in found:
+        table.add_row(key, "yes" if value > THRESHOLD else "no", f"{value:.4f}")
     Console().print(table)

@@ -1,0 +1,61 @@
+"""`taxi-pipeline manifests`."""
+
+from __future__ import annotations
+
+import click
+import yaml
+
+from components.deployment.names import check_model_name
+from components.errors import InputError
+from components.tf_serving_deploy.manifests import manifests, rbac
+from components.tf_serving_deploy.options import ClusterOptions
+
+
+@click.command("manifests")
+@click.option("--model-name", required=True, help="The model; a DNS label.")
+@click.option("--model-base-path", required=True, help="gs://bucket/path that models are published to.")
+@click.option("--version", "model_version", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--kind", default="deployment", show_default=True, help="deployment or kserve.")
+@click.option("--namespace", default="default", show_default=True)
+@click.option("--serving-image", default=ClusterOptions.serving_image, show_default=True)
+@click.option("--replicas", type=int, default=1, show_default=True)
+@click.option("--max-replicas", type=int, default=0, show_default=True, help="0: no autoscaling.")
+@click.option("--service-account", default="", help="Of the pods; must be allowed to read the bucket.")
+@click.option("--step-service-account", help="Print the rights that the deploy step needs as this account instead.")
+def manifests_command(
+    model_name: str,
+    model_base_path: str,
+    model_version: int,
+    kind: str,
+    namespace: str,
+    serving_image: str,
+    replicas: int,
+    max_replicas: int,
+    service_account: str,
+    step_service_account: str | None,
+) -> None:
+    r"""Print what tf_serving_deploy would apply in cloud mode, or the rights that it needs. Nothing is applied.
+
+    \b
+    Examples:
+      taxi-pipeline manifests --model-name taxi --model-base-path gs://bucket/models
+      taxi-pipeline manifests --model-name taxi --model-base-path gs://bucket/models \
+        --step-service-account pipeline-runner | kubectl apply -f -
+    """
+    check_model_name(model_name)
+    options = ClusterOptions(
+        kind=kind,
+        namespace=namespace,
+        serving_image=serving_image,
+        replicas=replicas,
+        max_replicas=max_replicas,
+        service_account=service_account,
+    )
+    options.check()
+    if not model_base_path.startswith("gs://"):
+        raise InputError(f"--model-base-path {model_base_path}: must be gs://bucket/path, which the cluster can read")
+    if step_service_account:
+        objects = rbac(namespace, kind, step_service_account)
+    else:
+        objects = manifests(model_name, f"{model_base_path.rstrip('/')}/{model_name}", model_version, options)
+    click.echo(yaml.safe_dump_all(objects, sort_keys=False), nl=False)
