@@ -4,12 +4,20 @@
 same package on this machine.
 """
 
+from typing import NamedTuple
+
 from kfp import dsl
 
 from components import compare, example_gen
 from taxi_pipeline.branch import train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
+
+
+class Outputs(NamedTuple):
+    """What the workflow returns: which model is better, by how much, and whether that is more than noise."""
+
+    answer: str
 
 
 @dsl.pipeline(name="workflow1", description="Chicago taxi trips: one model on two feature-engineering variants.")
@@ -31,7 +39,7 @@ def workflow1(
     seed: int = 1,
     project: str = "",
     location: str = "",
-):
+) -> Outputs:
     """Train one model on two feature-engineering variants and compare them on the same eval trips.
 
     Args:
@@ -89,7 +97,7 @@ def workflow1(
         )
         for number, module in enumerate((preprocessing_module1, preprocessing_module2), start=1)
     ]
-    compare(
+    compared = compare(
         examples=rows.outputs["examples"],
         evaluation1=branches[0].evaluation,
         evaluation2=branches[1].evaluation,
@@ -99,6 +107,7 @@ def workflow1(
         rule_column=RULE_COLUMN,
         rule_value=RULE_VALUE,
     )
+    return Outputs(answer=compared.outputs["answer"])
 
 
 if __name__ == "__main__":

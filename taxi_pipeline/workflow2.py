@@ -4,6 +4,8 @@ Is it better to train on recent trips only, or on a longer history? ``python -m 
 package for the Pipelines UI; ``taxi-pipeline run workflow2`` runs that same package on this machine.
 """
 
+from typing import NamedTuple
+
 from kfp import dsl
 
 from components import compare, cross_judge, drift, example_gen, plan_windows
@@ -12,6 +14,12 @@ from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 
 NAMES = ("window 1", "window 2")
+
+
+class Outputs(NamedTuple):
+    """What the workflow returns: which model is better, by how much, and whether that is more than noise."""
+
+    answer: str
 
 
 @dsl.pipeline(name="workflow2", description="Chicago taxi trips: one model on two date windows.")
@@ -36,7 +44,7 @@ def workflow2(
     seed: int = 1,
     project: str = "",
     location: str = "",
-):
+) -> Outputs:
     """Train one model on two date windows and judge both on the same recent trips.
 
     Windows are half-open and in UTC; times are in any ISO 8601 form. The defaults ask, of the bundled trips, whether
@@ -110,7 +118,7 @@ def workflow2(
             )
         )
     drift(baseline=trained_on[1], current=trained_on[0])
-    compare(
+    compared = compare(
         examples=recent.outputs["examples"],
         evaluation1=branches[0].evaluation,
         evaluation2=branches[1].evaluation,
@@ -131,6 +139,7 @@ def workflow2(
         name2=NAMES[1],
         label_key=LABEL_KEY,
     )
+    return Outputs(answer=compared.outputs["answer"])
 
 
 if __name__ == "__main__":

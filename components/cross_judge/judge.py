@@ -62,7 +62,7 @@ def cross_judge(
         [_judge(model, examples, label_key, name, seed) for name, examples in eval_examples.items()]
         for model in models.values()
     ]
-    result = {
+    result: dict[str, Any] = {
         "metric": "auc",
         "models": list(models),
         "examples": list(eval_examples),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from rich.columns import Columns
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from taxi_pipeline.local.progress import SYMBOLS
 from taxi_pipeline.local.result import RunResult
+
+METRICS_TOLD = 8
+"""How many metrics of a step the table holds."""
 
 
 def print_summary(console: Console, result: RunResult) -> None:
@@ -27,14 +32,15 @@ def print_summary(console: Console, result: RunResult) -> None:
     for step in result.steps.values():
         sign, style = SYMBOLS[step.status]
         seconds = f"{step.seconds:.1f}" if step.seconds is not None else ""
-        metrics = ", ".join(f"{name} {_number(value)}" for name, value in step.metrics.items())
-        table.add_row(Text(step.label), Text(f"{sign} {step.status}", style), seconds, Text(metrics))
+        table.add_row(Text(step.label), Text(f"{sign} {step.status}", style), seconds, _metrics(step.metrics))
     console.print(table)
     for step in result.steps.values():
         if step.status == "failed":
             _say(console, f"\n{step.label} failed: {step.error}")
             if step.log is not None and step.error_type not in ("InputError", "MissingExtraError"):
                 _say(console, f"full log: {near(step.log)}")
+    for name, value in result.outputs.items():
+        _say(console, f"\n{name}: {value}")
     seconds = f" in {result.seconds:.1f} s" if result.seconds is not None else ""
     _say(console, f"\n{result.pipeline} {result.status}{seconds}")
     _say(console, f"everything lies in {near(result.run_dir)}: artifacts, logs, run.json, {result.package.name}")
@@ -46,6 +52,13 @@ def near(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def _metrics(metrics: Mapping[str, float]) -> Columns:
+    told = [f"{name} {_number(value)}" for name, value in list(metrics.items())[:METRICS_TOLD]]
+    if len(metrics) > METRICS_TOLD:
+        told.append(f"{len(metrics) - METRICS_TOLD} more in run.json")
+    return Columns([Text(each) for each in told], padding=(0, 2))  # breaks lines between metrics, never within
 
 
 def _number(value: float) -> str:
