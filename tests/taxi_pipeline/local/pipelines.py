@@ -3,7 +3,7 @@
 # ruff: noqa: B006, PTH102, PTH104, PTH110, PTH118, PTH123, PTH202
 # A component's body imports what it uses, and a pipeline's defaults are part of its specification
 
-from kfp import dsl, kubernetes
+from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Output
 
 
@@ -293,21 +293,6 @@ def typed(
     table: dict = {"a": 1},
 ) -> str:
     return read(data=make(text=text).outputs["data"]).output
-
-
-@dsl.pipeline(name="of-a-cluster")
-def of_a_cluster():
-    """What a pod would be given: a secret in the environment, a volume, a place to run."""
-    greeted = environment()
-    kubernetes.use_secret_as_env(greeted, "greetings", {"text": "GREETING"})
-    made = make(text="x")
-    kubernetes.mount_pvc(made, "claim", "/no/such/place")
-    kubernetes.add_node_selector(made, "disk", "ssd")
-
-
-@dsl.pipeline(name="too-slow")
-def too_slow(place: str):
-    kubernetes.set_timeout(wait(seconds=300.0, mark=f"{place}/mark"), 1)
 
 
 @dsl.pipeline(name="shared-workspace", pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size="1Gi")))

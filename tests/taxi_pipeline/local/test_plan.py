@@ -59,15 +59,3 @@ def test_importer_to_a_workspace_is_refused():
 def test_steps_come_in_an_order_in_which_they_can_run():
     names = [name for name, _ in read_plan(read_documents(pipelines.chain)).steps(Place())]
     assert names.index("make") < names.index("read")
-
-
-def test_what_a_cluster_would_give_must_be_there(monkeypatch):
-    documents = read_documents(pipelines.of_a_cluster)
-    with pytest.raises(InputError) as caught:
-        read_plan(documents)
-    assert "task 'environment': it takes GREETING from the cluster; set it in the environment" in str(caught.value)
-    assert "task 'make': it has a volume mounted at /no/such/place, which does not exist here" in str(caught.value)
-    monkeypatch.setenv("GREETING", "hello")
-    with pytest.raises(InputError) as caught:
-        read_plan(documents)
-    assert "GREETING" not in str(caught.value)
