@@ -14,7 +14,7 @@ help:
 	@echo "make test       run all tests"
 	@echo "make test-fast  run the tests that need seconds"
 	@echo "make lint       ruff, mypy --strict, import contracts"
-	@echo "make bench      measure what docs/benchmarks.md tells"
+	@echo "make bench      list the benchmarks behind docs/benchmarks.md"
 
 setup: $(STAMP)
 
