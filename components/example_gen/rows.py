@@ -72,7 +72,7 @@ def _run(source: Source, scratch: Path, run: Run) -> dict[str, int]:
                     raise InputError(_empty(connection, source, split))
         except duckdb.Error as error:
             source.table.check(connection)  # says it better, if this is why
-            raise InputError(f"{source.table.handle}: {_explain(connection, source, str(error))}") from error
+            raise InputError(f"{source.table.handle}: {_explain(connection, source, error)}") from error
     return rows
 
 
@@ -90,13 +90,20 @@ def _empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) ->
     )
 
 
-def _explain(connection: duckdb.DuckDBPyConnection, source: Source, message: str) -> str:
+def _explain(connection: duckdb.DuckDBPyConnection, source: Source, error: duckdb.Error) -> str:
     """Say what DuckDB said, and where, if it was about a value in a file."""
+    message = str(error).splitlines()[0]
     fraction = re.search(rf"column '(.+)': (.+){NO_WHOLE_NUMBER}", message)
-    if not fraction:
-        return message
-    said = f"{fraction.group(0)}, and the schema says INT"
-    return said + find_places(connection, source, fraction.group(1), None)
+    if fraction:
+        places = find_places(connection, source, fraction.group(1), None)
+        return f"{fraction.group(0)}, and the schema says INT{places}"
+    large = re.search(r"DOUBLE with value (\S+) can't be cast .* FLOAT when casting from source column (.+)", message)
+    if large:
+        places = find_places(connection, source, large.group(2), [float(large.group(1))])
+        return f"column {large.group(2)!r}: {large.group(1)} is too large for a 32-bit float{places}"
+    if isinstance(error, duckdb.BinderException):
+        return f"{message} Check derived_columns: each expression must fit the types of the columns it reads"
+    return message
 
 
 def find_places(

@@ -121,6 +121,35 @@ def test_a_fraction_in_parquet_is_not_rounded(refused, tmp_path):
     assert "plants.parquet, row 2" in message
 
 
+def test_a_number_too_large_for_its_type(refused, tmp_path):
+    message = refused(with_bad_row(tmp_path / "plants.csv", plant(1, height="1e300")))
+    assert "column 'height': 1e+300 is too large for a 32-bit float" in message
+    assert "plants.csv, line 41" in message
+
+
+def test_a_derived_column_that_does_not_fit_what_it_reads(refused, plants):
+    message = refused(plants, derived_columns={"weekday": "LOWER(colour) + 1"})
+    assert "Check derived_columns" in message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text + "\n\n",
+        lambda text: text.rstrip("\n"),
+        lambda text: "\ufeff" + text,
+    ],
+    ids=["Windows", "blank lines at the end", "no line break at the end", "byte order mark"],
+)
+def test_what_is_no_error(change, read, rows, plants):
+    read(plants)
+    expected = rows("train"), rows("eval")
+    plants.write_bytes(change(plants.read_text()).encode())
+    read(plants)
+    assert (rows("train"), rows("eval")) == expected
+
+
 def test_a_whole_number_may_be_written_with_a_point(read, rows, tmp_path):
     read(write_csv(tmp_path / "plants.csv", (plant(number, leaves="8.0") for number in range(60))))
     assert {row["leaves"] for row in rows("train")} == {8}
@@ -132,13 +161,15 @@ def test_a_whole_number_may_be_written_with_a_point(read, rows, tmp_path):
         (plant(1, leaves="100"), "column 'leaves': 1 row outside of …, 99]: 100 "),
         (plant(1, leaves="-1"), "column 'leaves': 1 row outside of [0, …: -1 "),
         (plant(1, height="9.91"), "column 'height': 1 row outside of …, 9.9]: 9.9"),
+        (plant(1, height="inf"), "column 'height': 1 row outside of …, 9.9]: inf "),
+        (plant(1, height="-1e999"), "column 'height': 1 row outside of [0, …: -inf "),
         (plant(1, height="nan"), "column 'height': 1 row outside of the numbers (NaN is none): nan "),
         (
             plant(1, colour="blue"),
             "column 'colour': 1 row outside of the 2 values of its domain ('green', 'red'): 'blue' ",
         ),
     ],
-    ids=["large", "small", "large fraction", "NaN", "unknown word"],
+    ids=["large", "small", "large fraction", "infinite", "minus infinite", "NaN", "unknown word"],
 )
 def test_value_outside_its_domain(bad, told, refused, tmp_path):
     message = refused(with_bad_row(tmp_path / "plants.csv", bad))
