@@ -16,6 +16,7 @@ from taxi_pipeline.compiler.argo import manifest_size
 
 
 def join(left: str, right: str) -> str:
+    """Join two texts."""
     return left + right
 
 

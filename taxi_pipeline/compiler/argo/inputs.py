@@ -141,9 +141,7 @@ class TaskInputs:
             outer = spec["componentInputParameter"]
             if self._step and not self._scope.has(outer):
                 raise InputError(
-                    f"{where} refers to {outer!r}, which the pipeline or loop around it does not have (the KFP "
-                    "compiler forgets it where a text in an inner loop joins the item of an outer one); hand it over "
-                    "as an argument"
+                    f"{where} refers to {outer!r}, which no pipeline or loop around it has; the specification is broken"
                 )
             value = self._scope.parameter(outer)
         elif "taskOutputParameter" in spec:

@@ -17,6 +17,7 @@ from taxi_pipeline.compiler.argo.dag import Lowering
 from taxi_pipeline.compiler.argo.expressions import encode
 from taxi_pipeline.compiler.argo.names import template_name
 from taxi_pipeline.compiler.argo.pods import Json, known
+from taxi_pipeline.compiler.argo.scopes import close_scopes
 from taxi_pipeline.compiler.argo.settings import ArgoSettings
 
 API_VERSION = "argoproj.io/v1alpha1"
@@ -56,6 +57,7 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
     known(spec.get("deploymentSpec", {}), "executors", where="the specification: deploymentSpec")
     if "dag" not in spec["root"]:
         raise InputError("the specification's root is no pipeline of tasks")
+    close_scopes(spec)
     configs, pipeline_config = _kubernetes(platforms)
     info = spec["pipelineInfo"]
     lowering = Lowering(spec, configs, settings)

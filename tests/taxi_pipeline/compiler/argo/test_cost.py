@@ -35,7 +35,7 @@ def calls(text: str) -> int:
 
 
 def test_work_and_size_grow_no_faster_than_the_pipeline():
-    small, large = pipeline_yaml(chain(125)), pipeline_yaml(chain(500))
+    small, large = pipeline_yaml(chain(50)), pipeline_yaml(chain(200))
     calls(small)  # the first call imports what it needs
     assert calls(large) < 4.2 * calls(small)
     assert manifest_size(lower(large)) < 4 * manifest_size(lower(small))

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from kfp import dsl, kubernetes
 from kfp.dsl import Dataset
-from pipelines import add, component, count_all, echo, make, numbers, read
+from pipelines import add, component, count_all, make, numbers, read
 
 from components.errors import InputError
 from taxi_pipeline.compiler import compile_package, lower, pipeline_yaml
@@ -94,15 +94,6 @@ def test_a_container_without_a_command_that_takes_values():
     refused(running, "task `entrypoint`: the container has no command")
 
 
-def test_text_that_joins_items_of_two_loops():
-    @dsl.pipeline
-    def joining():
-        with dsl.ParallelFor(["a"]) as outer, dsl.ParallelFor([1]) as inner:
-            echo(text=f"{outer}{inner}")
-
-    refused(joining, "task `echo`: input 'pipelinechannel--loop-item-param-1' refers to")
-
-
 def test_a_pipeline_too_large_for_a_cluster():
     @component
     def long(text: str) -> str:
@@ -135,6 +126,10 @@ def test_a_pipeline_too_large_for_a_cluster():
         (
             lambda s: s["root"]["dag"]["tasks"]["add"].update(triggerPolicy={"condition": "1 in [1]"}),
             "task `add`: the condition `1 in [1]` cannot be expressed in Argo, at `in [1]`",
+        ),
+        (
+            lambda s: s["root"]["dag"]["tasks"]["add"]["inputs"]["parameters"]["a"].update(componentInputParameter="x"),
+            "task `add`: input 'a' refers to 'x', which no pipeline or loop around it has",
         ),
         (lambda s: s.update(surprise=1), "the specification: `surprise` cannot be expressed"),
         (lambda s: s["root"]["dag"].update(tasks={}), "`plain`: a pipeline without tasks"),

@@ -1,0 +1,75 @@
+"""The Argo Workflow of a package, executed as Argo would, gives what the local runner makes of the same package."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from taxi_pipeline.compiler import lower, pipeline_yaml
+from taxi_pipeline.local import run
+from taxi_pipeline.workflow1 import workflow1
+
+from ..taxi_pipeline.local import constructs
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "taxi_pipeline" / "compiler" / "argo"))
+
+from interpreter import Interpreter
+
+pytestmark = pytest.mark.e2e
+
+SMALL = {"max_rows": 3000, "train_steps": 60, "hidden_units": [16, 8]}
+
+
+def as_argo(arguments: dict) -> dict[str, str]:
+    """Write arguments as `argo submit -p` takes them: texts as they are, everything else as JSON."""
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "arguments"),
+    [
+        (constructs.types, {}),
+        (constructs.returned, {"start": 3}),
+        (constructs.artifacts, {"count": 6}),
+        (constructs.nested, {"base": 2}),
+        (constructs.branches, {"speed": "slow", "count": 10}),
+        (constructs.artifact_of_a_branch, {"large": False}),
+        (constructs.loops, {}),
+        (constructs.loops_in_loops, {}),
+        (constructs.no_items, {}),
+        (constructs.tables, {}),
+        (constructs.commands, {"words": 'it\'s {{x}} "q"\n'}),
+        (constructs.for_a_cluster, {}),
+    ],
+    ids=lambda value: value.name if hasattr(value, "name") else ",".join(value),
+)
+def test_constructs(pipeline, arguments, tmp_path):
+    ours = run(pipeline, arguments, run_dir=tmp_path / "run")
+    node = Interpreter(lower(pipeline_yaml(pipeline)), tmp_path / "argo", as_argo(arguments)).run()
+    assert node.phase == "Succeeded", node.message
+    assert {name: json.loads(text) for name, text in node.parameters.items()} == dict(ours.outputs)
+
+
+@pytest.mark.timeout(1800)
+def test_workflow1_has_equal_metrics(tmp_path):
+    ours = run(workflow1, SMALL, run_dir=tmp_path / "run")
+    interpreter = Interpreter(
+        lower(pipeline_yaml(workflow1)),
+        tmp_path / "argo",
+        as_argo(SMALL),
+        {"HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
+    node = interpreter.run()
+    assert node.phase == "Succeeded", node.message
+    compared = 0
+    for pod in interpreter.pods:
+        output = json.loads((pod.directory / "outputs/executor_output.json").read_text())
+        metrics = output.get("artifacts", {}).get("metrics", {}).get("artifacts", [])
+        if metrics:
+            task = pod.name.removeprefix("root-")
+            assert metrics[0]["metadata"] == ours.artifact(task, "metrics").metadata, task
+            compared += 1
+    assert compared >= 5
