@@ -154,9 +154,7 @@ def check_rejects(connection: duckdb.DuckDBPyConnection, handle: Handle) -> None
         InputError: There are such rows; the message shows the first with file, line, column and reason.
     """
     try:
-        count = connection.execute("SELECT count(DISTINCT (file_id, scan_id, line)) FROM reject_errors").fetchall()[0][
-            0
-        ]
+        [(count,)] = connection.execute("SELECT count(DISTINCT (file_id, scan_id, line)) FROM reject_errors").fetchall()
     except duckdb.CatalogException:  # no CSV file was read
         return
     if not count:
@@ -164,14 +162,14 @@ def check_rejects(connection: duckdb.DuckDBPyConnection, handle: Handle) -> None
     rows = connection.execute(
         """
         SELECT file_path, line, arg_min(column_name, column_idx), arg_min(CAST(error_type AS VARCHAR), column_idx),
-               arg_min(error_message, column_idx), any_value(csv_line)
+               arg_min(error_message, column_idx)
         FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
         GROUP BY file_path, line ORDER BY file_path, line LIMIT ?
         """,
         [SHOWN],
     ).fetchall()
     told = "\n".join(
-        f"  {path}, line {line}: {_reason(kind, column, message)}" for path, line, column, kind, message, _ in rows
+        f"  {path}, line {line}: {_reason(kind, column, message)}" for path, line, column, kind, message in rows
     )
     more = f"\n  and {count - len(rows)} more" if count > len(rows) else ""
     raise InputError(f"{handle}: {count} row{'s' * (count > 1)} cannot be read:\n{told}{more}\nMend or remove them.")

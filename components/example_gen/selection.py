@@ -102,11 +102,7 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
         exp.alias_(_key(request.key_column, kinds[request.key_column]), KEY, quoted=True),
     ).from_(table)
     keyed = (
-        exp.select(
-            exp.Star(),
-            exp.alias_(_split(splits, fold=fold), SPLIT, quoted=True),
-            exp.alias_(_order(), ORDER, quoted=True),
-        )
+        exp.select(exp.Star(), exp.alias_(_split(splits, fold=fold), SPLIT, quoted=True))
         .from_("source")
         .where(*_in_some_window(request))
     )
@@ -189,7 +185,9 @@ _FITTING = {
 }
 SAID = {
     "INT": "whole numbers",
+    "WHOLE": "numbers",
     "FLOAT": "numbers with fractions",
+    "BOOL": "true or false",
     "BYTES": "text",
     "TIMESTAMP": "times",
     "DATE": "dates",
@@ -219,10 +217,7 @@ def _split(splits: tuple[str, ...], *, fold: bool) -> exp.Expr:
 
 
 def _order() -> exp.Expr:
-    salted = exp.Concat(
-        expressions=[exp.Literal.string(SALT), exp.column(KEY, quoted=True)], safe=False, coalesce=False
-    )
-    return _hash(salted)
+    return _hash(exp.Concat(expressions=[exp.Literal.string(SALT), _column(KEY)], safe=False, coalesce=False))
 
 
 def _output(name: str, request: Request) -> exp.Expr:

@@ -32,6 +32,8 @@ CASES = [
     ("CAST(2.5 AS INT64)", "3"),
     ("CAST(-0.5 AS INT64)", "-1"),
     ("CAST(7 / 2 AS INT64)", "4"),
+    ("CAST(3 > 2 AS INT64)", "1"),
+    ("CAST('12' AS INT64)", "12"),
     ("GREATEST(3, 9, 2)", "9"),
     ("IF(1 > 2, 3, 4)", "4"),
     ("LENGTH('äöü')", "3"),
