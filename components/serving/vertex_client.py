@@ -23,6 +23,9 @@ class VertexClient(Client):
         service: A ``PredictionServiceClient``; by default one for the endpoint's region, with the surrounding
             credentials.
 
+    Attributes:
+        answered_by: The id of the deployment that answered last; an endpoint shares its traffic among several.
+
     Raises:
         InputError: The endpoint is not named so.
     """
@@ -33,6 +36,7 @@ class VertexClient(Client):
             raise InputError(f"endpoint {endpoint!r}: must be projects/P/locations/L/endpoints/E")
         super().__init__(f"vertex:{endpoint}", timeout)
         self._endpoint = endpoint
+        self.answered_by = ""
         if service is None:
             api = require("google.cloud.aiplatform_v1", "cloud")
             host = f"{parts[3]}-aiplatform.googleapis.com"
@@ -66,6 +70,7 @@ class VertexClient(Client):
             raise NoServerError(f"{self.server} is out of reach: {error.message}") from None
         except exceptions.GoogleAPICallError as error:
             raise ClientError(f"{self.server} answers {error.code}: {error.message}") from None
+        self.answered_by = str(answer.deployed_model_id)
         return [as_probability(_plain(value)) for value in answer.predictions]
 
     def _ask_columns(self) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""SavedModel -> an endpoint of Vertex AI, the heir of Cloud ML Engine."""

@@ -1,0 +1,30 @@
+"""`taxi-pipeline endpoint`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("endpoint")
+@click.argument("action", type=click.Choice(["show", "promote", "roll-back"]))
+@click.argument("endpoint", metavar="projects/P/locations/L/endpoints/E")
+@click.option("--emulator", default="", help="HOST:PORT of an emulator, in plain text, instead of Google.")
+def endpoint_command(action: str, endpoint: str, emulator: str) -> None:
+    r"""Show who gets an endpoint's traffic on Vertex AI, promote the newest model, or go back to the one before.
+
+    \b
+    Examples:
+      taxi-pipeline endpoint show projects/my-project/locations/us-central1/endpoints/123
+      taxi-pipeline endpoint promote projects/my-project/locations/us-central1/endpoints/123
+    """
+    from components.ml_engine_deploy.deploy import check_endpoint_name
+    from components.ml_engine_deploy.endpoint import Vertex
+
+    services = Vertex(check_endpoint_name(endpoint), emulator)
+    if action == "promote":
+        click.echo(f"deployment {services.promote(endpoint)} has all the traffic; the others are undeployed")
+    elif action == "roll-back":
+        click.echo(f"deployment {services.roll_back(endpoint)} has all the traffic; the newest is undeployed")
+    models, split = services.deployed(endpoint)
+    for deployed_model, model in models.items():
+        click.echo(f"{deployed_model}  {split.get(deployed_model, 0):3d} %  {model}")
