@@ -15,7 +15,9 @@ if os.environ.get("_KFP_RUNTIME") != "true":
     from components.cross_judge.component import cross_judge
     from components.drift.component import drift
     from components.example_gen.component import example_gen
+    from components.ml_engine_deploy.component import ml_engine_deploy
     from components.plan_windows.component import plan_windows
+    from components.tf_serving_deploy.component import tf_serving_deploy
     from components.tfma_analyze.component import tfma_analyze
     from components.tft_preprocess.component import tft_preprocess
     from components.train.component import train
@@ -27,7 +29,9 @@ __all__ = [
     "cross_judge",
     "drift",
     "example_gen",
+    "ml_engine_deploy",
     "plan_windows",
+    "tf_serving_deploy",
     "tfma_analyze",
     "tft_preprocess",
     "train",

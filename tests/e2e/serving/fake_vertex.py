@@ -1,4 +1,4 @@
-"""A Vertex AI of our own: models, endpoints with traffic splits, operations, and predictions by the uploaded SavedModel.
+"""A Vertex AI of our own: models, endpoints with traffic splits, operations, predictions by the uploaded SavedModel.
 
 Run as a process: ``python fake_vertex.py`` prints its port. It speaks the real protocol, with the SDK's own messages.
 """
