@@ -89,7 +89,7 @@ def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, f
         InputError: It returned something that KFP cannot carry.
     """
     output_file = Path(executor_input["outputs"]["outputFile"])
-    returned = json.loads(output_file.read_text(encoding="utf-8")) if output_file.exists() else {}
+    returned = _returned(output_file)
     definitions = task.component.get("outputDefinitions", {})
     parameters = dict(returned.get("parameterValues", {}))
     for key, definition in definitions.get("parameters", {}).items():
@@ -118,6 +118,19 @@ def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, f
         final.parent.mkdir(parents=True, exist_ok=True)
         outputs.replace(final)
     return Values(parameters, artifacts)
+
+
+def _returned(output_file: Path) -> dict[str, Any]:
+    """Read what KFP's executor left behind; a command may leave nothing, or write it by itself."""
+    if not output_file.exists():
+        return {}
+    try:
+        returned = json.loads(output_file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"what it left in {output_file.name} is not JSON: {error}") from error
+    if not isinstance(returned, dict):
+        raise InputError(f"what it left in {output_file.name} is no mapping")
+    return returned
 
 
 def _read_parameter(name: str, file: Path, kind: str) -> Any:

@@ -28,6 +28,7 @@ DISK_FULL = 74
 FULL = "disk full"
 """How the message of an error that means a full disk begins."""
 
+_LINES = 10  # of an error's message; the log has all of it
 _PR_SET_PDEATHSIG = 1
 
 
@@ -113,7 +114,8 @@ def _message(error: BaseException) -> str:
         return str(error)
     if isinstance(error, SystemExit):
         return str(error.code) if isinstance(error.code, str) else f"exit code {error.code}"
-    return "".join(traceback.format_exception_only(error)).strip()
+    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    return "\n".join(lines if len(lines) <= _LINES else [*lines[:_LINES], "…"])
 
 
 def leave(code: int) -> Any:

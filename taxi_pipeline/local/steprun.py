@@ -119,7 +119,7 @@ class StepRunner:
             return None
         log = self._run_dir.log(name)
         if attempt > 1:
-            with log.open("a", encoding="utf-8") as file:
+            with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
                 file.write(f"\n--- attempt {attempt} ---\n")
         return log
 
@@ -150,14 +150,10 @@ class StepRunner:
         facts = self._facts_of(name, task)
         function = task.executor if isinstance(task.executor, Function) else None
         command = function.args if function else task.executor.command  # type: ignore[union-attr]
-        temporary = tempfile.mkdtemp(prefix="taxi-")  # short: sockets are made in it
-        order = {
+        order: dict[str, Any] = {
             "source": function.source if function else None,
             "argv": [part for each in command for part in expand(each, executor_input, facts)],
-            "environment": {**task.environment, "TMPDIR": temporary},
         }
-        order_path = scratch / "order.json"
-        order_path.write_text(json.dumps(order), encoding="utf-8")
         # Modules read the environment when they are imported: a step with its own imports them itself.
         needs = function.imports if function and not task.environment else None
         limit = _TimeLimit(task.time_limit)
@@ -166,11 +162,15 @@ class StepRunner:
             limit.start(pid)
             started()
 
-        try:
-            ended = await self._launcher.launch(order_path, log, needs, on_start)
-        finally:
-            limit.stop()
-            shutil.rmtree(temporary, ignore_errors=True)
+        # Not below the run directory: sockets are made in it, and their paths must be short.
+        with tempfile.TemporaryDirectory(prefix="taxi-", ignore_cleanup_errors=True) as temporary:
+            order["environment"] = {**task.environment, "TMPDIR": temporary}
+            order_path = scratch / "order.json"
+            order_path.write_text(json.dumps(order), encoding="utf-8")
+            try:
+                ended = await self._launcher.launch(order_path, log, needs, on_start)
+            finally:
+                limit.stop()
         spent = (self._record.result.steps[name].cpu_seconds or 0.0) + ended.cpu_seconds
         self._record.change(name, cpu_seconds=round(spent, 3), peak_memory_bytes=ended.peak_memory_bytes)
         if limit.passed:
@@ -191,7 +191,8 @@ class StepRunner:
         if ended.code == DISK_FULL:
             return StepError(self._located(FULL), "OSError")
         if ended.code < 0:
-            name = signal.Signals(-ended.code).name
+            known = {each.value: each.name for each in signal.Signals}
+            name = known.get(-ended.code, f"signal {-ended.code}")
             hint = "; the system ends processes so when memory runs out" if name == "SIGKILL" else ""
             return StepError(f"its process was ended by {name}{hint}", name)
         return StepError(f"its process ended with exit code {ended.code}", "exit")

@@ -83,6 +83,11 @@ def flaky(counter: str, fail: int) -> int:
 
 
 @component
+def verbose():
+    raise RuntimeError("\n".join(["first", *["more"] * 99]))
+
+
+@component
 def not_finite(values: Output[Metrics]):
     values.log_metric("auc", float("nan"))
 
@@ -196,6 +201,12 @@ def fails():
     return dsl.ContainerSpec(image="some/image", command=["sh", "-c", "echo to the log; exit 7"])
 
 
+@dsl.container_component
+def writes_nonsense():
+    output = dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER
+    return dsl.ContainerSpec(image="some/image", command=["sh", "-c", 'echo no json > "$0"'], args=[output])
+
+
 @dsl.pipeline(name="chain")
 def chain(text: str = "hello", count: int = 3) -> str:
     made = make(text=text)
@@ -212,7 +223,9 @@ def crashes(text: str = "whole"):
     killed()
     vanish()
     not_finite()
+    verbose()
     fails()
+    writes_nonsense()
     read(data=make(text=text).outputs["data"])
 
 

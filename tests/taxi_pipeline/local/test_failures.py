@@ -37,9 +37,19 @@ def crashed(request, tmp_path_factory):
         ),
     ],
 )
-def test_each_failure_says_why(crashed, step, error, kind):
+def test_a_failure_says_why(crashed, step, error, kind):
     failed = crashed.steps[step]
     assert (failed.status, failed.error, failed.error_type) == ("failed", error, kind)
+
+
+def test_a_long_message_is_cut(crashed):
+    lines = crashed.steps["verbose"].error.splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("RuntimeError: first", "…", 11)
+    assert crashed.steps["verbose"].log.read_text().count("more") >= 99
+
+
+def test_a_command_that_writes_nonsense(crashed):
+    assert crashed.steps["writes-nonsense"].error.startswith("what it left in executor_output.json is not JSON")
 
 
 def test_what_does_not_depend_on_it_goes_on(crashed):
