@@ -8,6 +8,7 @@ POSIX shell where they are known only when the pipeline runs; it needs no Python
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -211,8 +212,8 @@ class Step:
         ]
         whole = [*command, *arguments]
         if not paths and not self.braced_env and all(_is_static(e) and "{{" not in _static(e) for e in whole):
-            parts = {"command": [_static(e) for e in command], "args": [_static(e) for e in arguments]}
-            return {key: value for key, value in parts.items() if value}
+            parts = {"command": command, "args": arguments}
+            return {key: [_as_it_is(_static(e)) for e in elements] for key, elements in parts.items() if elements}
         if not command:
             raise InputError(
                 f"{self.where}: the container has no command; Argo needs one to hand it values and take outputs"
@@ -285,14 +286,26 @@ def _static(element: list[str | Value]) -> str:
     return "".join(part for part in element if isinstance(part, str))
 
 
+_MARKS = {"\\": "\\\\", "{{": "{\\0173", "$$": "\\0044\\0044", "$(": "\\0044("}
+"""What ``printf %b`` shall restore: ``{{`` is Argo's, ``$(`` and ``$$`` are what Kubernetes expands in arguments."""
+
+
 def _shell(element: list[str | Value]) -> str:
-    r"""Write an argument for ``printf %b``: a backslash doubled, and ``{{`` as ``{\0173`` so that Argo sees no tag."""
+    """Write an argument so that neither Argo nor Kubernetes sees anything of its own in it; `_DECODE` undoes it."""
     if _is_static(element):
-        return _static(element).replace("\\", "\\\\").replace("{{", "{\\0173")
-    text = joined([quote(part) if isinstance(part, str) else part.text for part in element])
-    backslashes = f"{quote(chr(92))}, {quote(chr(92) * 2)}"
-    braces = f"{quote('{{')}, {quote('{' + chr(92) + '0173')}"
-    return tag(f"replace(replace({text}, {backslashes}), {braces})")
+        text = _static(element)
+        for mark, written in _MARKS.items():
+            text = text.replace(mark, written)
+        return text
+    expression = joined([quote(part) if isinstance(part, str) else part.text for part in element])
+    for mark, written in _MARKS.items():
+        expression = f"replace({expression}, {quote(mark)}, {quote(written)})"
+    return tag(expression)
+
+
+def _as_it_is(text: str) -> str:
+    """Write a constant argument so that Kubernetes does not expand it."""
+    return re.sub(r"\$(?=[$(])", "$$", text)
 
 
 __all__ = ["INPUTS", "OUTPUTS", "Step", "speaks_executor_protocol"]

@@ -209,7 +209,7 @@ def _defaults(settings: ArgoSettings, pipeline: Mapping[str, Any]) -> Json:
         "serviceAccountName": settings.service_account,
         "activeDeadlineSeconds": int(pipeline.get("activeDeadlineSeconds") or 24 * 3600),
         "ttlStrategy": ttl,
-        "podGC": {"strategy": "OnPodSuccess"},
+        "podGC": {"strategy": "OnWorkflowSuccess", "deleteDelayDuration": "1h"},
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": 1000,

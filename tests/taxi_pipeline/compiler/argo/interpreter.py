@@ -210,8 +210,11 @@ class Interpreter:
         problem = self._load(template)
         if problem:
             return Node("Error", message=f"{path}: {problem}")
-        line = [*container.get("command", []), *container.get("args", [])]
-        environment = {item["name"]: item.get("value", "") for item in container.get("env", [])}
+        environment: dict[str, str] = {}
+        for item in container.get("env", []):
+            environment[item["name"]] = kubernetes_expand(item.get("value", ""), environment)
+        given = [*container.get("command", []), *container.get("args", [])]
+        line = [kubernetes_expand(text, environment) for text in given]
         base = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **self.environment}
         for key, value in environment.items():
             assert len(value.encode()) < 131072, f"{key} is too long for one variable"
@@ -260,6 +263,17 @@ class Interpreter:
             elif not artifact.get("optional"):
                 return Node("Error", message=f"{path}: no file for output artifact {artifact['name']}")
         return node
+
+
+def kubernetes_expand(text: str, environment: dict[str, str]) -> str:
+    """Expand ``$(NAME)`` as the kubelet does in arguments and variables: unknown names stay, ``$$`` is one ``$``."""
+
+    def value(match: re.Match[str]) -> str:
+        if match.group(0) == "$$":
+            return "$"
+        return environment.get(match.group(1), match.group(0))
+
+    return re.sub(r"\$\$|\$\(([^)]*)\)", value, text)
 
 
 def _in_pod(text: str, directory: Path) -> str:

@@ -429,6 +429,16 @@ def flaky(marker: str) -> str:
     return third_time(marker=marker).set_retry(num_retries=3).output
 
 
+@dsl.container_component
+def print_constants():
+    return dsl.ContainerSpec(image="busybox:1.37", command=["printf", "%s|%s|%s"], args=["$$", "$(HOME)", "$HOME"])
+
+
+@dsl.pipeline(name="constant-command")
+def constant_command():
+    print_constants()
+
+
 PIPELINES = {
     name: made
     for name, made in list(globals().items())

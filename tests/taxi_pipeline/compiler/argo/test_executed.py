@@ -174,6 +174,7 @@ HOSTILE = [
     '{"a": "{{b}}"}',
     "</script><&>",
     "%s %% \\0173 \\n \\\\",
+    "$$ $(HOME) $$(HOME) $$$(HOME) $",
     "x" * 100_000,
     "\"'{{\n漢" * 9_000,
 ]
@@ -226,3 +227,9 @@ def test_memoized_steps_run_again_only_when_their_inputs_changed(tmp_path):
     changed.memory, changed.directory = first.memory, first.directory
     assert value(changed.run()).startswith("6.0 ")
     assert [pod.template for pod in changed.pods] == ["fit", "inspect"]
+
+
+def test_a_constant_command_reaches_the_process_as_it_is(tmp_path):
+    interpreter, _ = execute(pipelines.constant_command, tmp_path)
+    (pod,) = interpreter.pods
+    assert pod.output == "$$|$(HOME)|$HOME"
