@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from components.errors import InputError
 from components.examples import KEY_COLUMN
+from components.scores import tfma_levels
 
 Array = np.ndarray[Any, Any]
 SliceKey = tuple[tuple[str, Any], ...]
@@ -43,6 +45,11 @@ class Predictions:
     labels: Array
     scores: Array
     groups: Mapping[SliceKey, Array]
+
+    @cached_property
+    def levels(self) -> Array:
+        """The scores as TFMA's AUC tells them apart, so that an interval is around the area that TFMA gives."""
+        return tfma_levels(self.scores)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from components.report import intervals
 from components.report.evaluation import COUNT, Evaluation, SliceKey, slice_columns, slice_name
 from components.report.intervals import Bounds, Placements
-from components.scores import log_losses, tfma_levels
+from components.scores import log_losses
 
 AUC, ACCURACY, LOG_LOSS = "auc", "binary_accuracy", "binary_crossentropy"
 
@@ -203,8 +203,7 @@ def _placed(evaluation: Evaluation, key: SliceKey) -> Placements | None:
     rows = _rows(evaluation, key)
     if rows is None or evaluation.predictions is None:
         return None
-    # By TFMA's levels, so that the interval is around the area that TFMA gives.
-    return intervals.placements(evaluation.predictions.labels[rows], tfma_levels(evaluation.predictions.scores[rows]))
+    return intervals.placements(evaluation.predictions.labels[rows], evaluation.predictions.levels[rows])
 
 
 def _difference_bounds(first: Evaluation, second: Evaluation, *, key: SliceKey, metric: str) -> Bounds | None:

@@ -47,8 +47,9 @@ def _describe(step: Step, run: RunResult, begin: datetime.datetime, page: Path |
     links += [
         _link(name, Path(artifact.uri), run, page)
         for name, artifact in step.artifacts.items()
-        # Metrics live in the record; there is nothing to open.
-        if "://" not in artifact.uri and Path(artifact.uri).exists()
+        # Metrics live in the record, so that there is nothing to open; and a browser takes a page without a file
+        # extension for plain text. What is on the pages of the steps is on this one.
+        if "://" not in artifact.uri and Path(artifact.uri).exists() and artifact.type != "system.HTML"
     ]
     return RunStep(
         name=step.label,
