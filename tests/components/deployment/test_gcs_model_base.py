@@ -92,8 +92,19 @@ def test_a_dead_publishers_rest_is_swept(base, client, model, monkeypatch):
 
 
 def test_a_number_that_another_publisher_claims_meanwhile_is_left_to_it(base, client, model, monkeypatch):
+    from google.api_core.exceptions import PreconditionFailed
+
     client.bucket("bucket").blob("models/taxi/.publishing/1").upload_from_string(b"")
     monkeypatch.setattr(base, "_claims", dict)  # as if it had been claimed after the look
+    upload = storage.Blob.upload_from_string
+
+    def strict(blob, data, if_generation_match=None):
+        # The emulator knows no preconditions; Cloud Storage refuses generation 0 where there is an object.
+        if if_generation_match == 0 and blob.exists():
+            raise PreconditionFailed("conditionNotMet")
+        return upload(blob, data)
+
+    monkeypatch.setattr(storage.Blob, "upload_from_string", strict)
 
     assert base.publish(model) == 2
     assert "models/taxi/.publishing/1" in names(client)
