@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from components.errors import InputError
 from taxi_pipeline.compiler.argo import importers
+from taxi_pipeline.compiler.argo.caching import memoization
 from taxi_pipeline.compiler.argo.expressions import (
     Value,
     condition,
@@ -19,7 +19,6 @@ from taxi_pipeline.compiler.argo.expressions import (
     input_parameter,
     output_artifact,
     output_parameter,
-    quote,
     tag,
 )
 from taxi_pipeline.compiler.argo.inputs import Artifacts, Scope, TaskInputs
@@ -192,11 +191,14 @@ class Lowering:
     ) -> tuple[str, dict[str, int]]:
         """Lower what a task runs."""
         where, base = f"task `{name}`", template_name(task["componentRef"]["name"])
+        known(component, "inputDefinitions", "outputDefinitions", "dag", "executorLabel", where=where)
         counts: dict[str, int] = {}
         if "dag" in component:
-            if "parameterIterator" in task:
-                return self._loop(base, task, component, lists, where)
-            lowered, counts = self.dag(base, component, lists)
+            lowered, counts = (
+                self._loop(base, task, component, lists, where)
+                if "parameterIterator" in task
+                else self.dag(base, component, lists)
+            )
             template = self.templates[lowered]
         else:
             template = self._step(base, task, component, inputs, lists, where)
@@ -226,26 +228,13 @@ class Lowering:
             n for n, s in component.get("inputDefinitions", {}).get("parameters", {}).items() if "defaultValue" in s
         }
         provided = set(inputs.parameters) | set(inputs.artifacts) | defaults
-        memoize = (
-            self._settings.memoize if task.get("cachingOptions", {}).get("enableCache") and step.protocol else None
-        )
-        template = step.template(base, lists, provided, fingerprint=self._settings.memoize is not None)
-        if memoize:
-            template["memoize"] = self._memoize(template, component, memoize)
+        caching = task.get("cachingOptions", {})
+        known(caching, "enableCache", "cacheKey", where=f"{where}: caching")
+        age = self._settings.memoize
+        template = step.template(base, lists, provided, fingerprint=age is not None)
+        if age and caching.get("enableCache") and step.protocol:
+            template["memoize"] = memoization(template, component, caching.get("cacheKey"), age, self._settings)
         return template
-
-    def _memoize(self, template: Json, component: Mapping[str, Any], age: str) -> Json:
-        """Ask for an earlier result of the same step with the same inputs; an artifact counts by its content's hash."""
-        definitions = component.get("inputDefinitions", {})
-        content = hashlib.sha256(json.dumps({**template, "name": ""}, sort_keys=True).encode()).hexdigest()
-        parts = [quote(content)]
-        parts += [input_parameter(name) for name in sorted(definitions.get("parameters", {}))]
-        for name in sorted(definitions.get("artifacts", {})):
-            description = f"fromJSON({input_parameter(described(name))})"
-            parts.append(f"{input_parameter(described(name))} + ({description}.fingerprint ?? workflow.uid)")
-        key = ' + "|" + '.join(parts)
-        cache = {"configMap": {"name": self._settings.memoize_config_map}}
-        return {"key": tag(f"sprig.sha256sum({key})"), "maxAge": age, "cache": cache}
 
     def _loop(
         self,

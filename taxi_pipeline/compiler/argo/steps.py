@@ -22,6 +22,9 @@ INPUTS = "/tmp/inputs"  # noqa: S108 (a path in the pod)
 OUTPUTS = "/tmp/outputs"  # noqa: S108
 LAUNCH = ["python3", "-c", "import os; exec(os.environ['KFP_LAUNCHER'])"]
 
+_PROTOCOL = ("", ".outputs.output_file", ".outputMetadataUri")
+"""What a command of KFP's executor protocol asks for: the executor input, and the file for its results."""
+
 RUN_FACTS = {
     ".pipeline_job_name": "{{workflow.name}}",
     ".pipeline_job_resource_name": "{{workflow.name}}",
@@ -36,9 +39,8 @@ RUN_FACTS = {
 
 def speaks_executor_protocol(container: Mapping[str, Any]) -> bool:
     """Tell whether a command asks for the executor input, or for the file that results are written to."""
-    asked = ("", ".outputs.output_file", ".outputMetadataUri")
     return any(
-        isinstance(part, Placeholder) and part.path in asked
+        isinstance(part, Placeholder) and part.path in _PROTOCOL
         for text in (*container.get("command", []), *container.get("args", []))
         for part in split(text)
     )
@@ -71,6 +73,9 @@ class Step:
         self.task = where.split("`")[1]
         self.source = container
         self.inputs: Json = component.get("inputDefinitions", {})
+        for name, spec in self.inputs.get("parameters", {}).items():
+            if spec.get("parameterType") == "TASK_CONFIG":
+                raise InputError(f"{where}: input {name!r}, the task's own configuration, cannot be expressed")
         self.outputs: Json = component.get("outputDefinitions", {})
         self.protocol = speaks_executor_protocol(container)
         self.pod = Pod(config, where)
@@ -193,8 +198,12 @@ class Step:
             if spec.get("isArtifactList"):
                 raise InputError(f"{self.where}: output {name!r}, a list of artifacts, cannot be expressed")
         lines = [f'"{key}": {encode(value)}' for key, value in fixed.items()]
-        asked = {part.path for text in fixed["command"] for part in split(text) if isinstance(part, Placeholder)}
+        placeholders = [part for text in fixed["command"] for part in split(text) if isinstance(part, Placeholder)]
+        asked = {part.path for part in placeholders}
         facts = {**RUN_FACTS, ".pipeline_task_name": self.task}
+        for part in placeholders:
+            if not part.side and part.path not in (*_PROTOCOL, *facts):
+                raise InputError(f"{self.where}: the placeholder {part.text} cannot be expressed")
         lines.append(f'"run": {json.dumps({path: facts[path] for path in sorted(asked & set(facts))})}')
         lines += [
             f'"{key}": {{ {", ".join(f"{json.dumps(name)}: {text}" for name, text in of.items())} }}'

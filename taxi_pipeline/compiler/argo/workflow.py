@@ -60,12 +60,13 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
     close_scopes(spec)
     configs, pipeline_config = _kubernetes(platforms)
     info = spec["pipelineInfo"]
+    known(info, "name", "displayName", "description", where="the specification: pipelineInfo")
     lowering = Lowering(spec, configs, settings)
     entrypoint, _ = lowering.dag(template_name(info["name"]), spec["root"], {}, root=True)
     manifest: Json = {
         "apiVersion": API_VERSION,
         "kind": "Workflow",
-        "metadata": _metadata(info, pipeline_yaml),
+        "metadata": _metadata(spec, pipeline_yaml),
         "spec": {
             "entrypoint": entrypoint,
             "arguments": _arguments(spec["root"].get("inputDefinitions", {})),
@@ -133,7 +134,8 @@ def _kubernetes(platforms: list[Json]) -> tuple[Json, Json]:
     return configs, pipeline
 
 
-def _metadata(info: Mapping[str, Any], pipeline_yaml: str) -> Json:
+def _metadata(spec: Mapping[str, Any], pipeline_yaml: str) -> Json:
+    info = spec["pipelineInfo"]
     name = re.sub(r"[^a-z0-9-]+", "-", info["name"].lower()).strip("-") or "pipeline"
     digest = hashlib.sha256(pipeline_yaml.encode()).hexdigest()
     labels = {
@@ -145,12 +147,16 @@ def _metadata(info: Mapping[str, Any], pipeline_yaml: str) -> Json:
     annotations = {
         "taxi-pipeline/package-sha256": digest,
         # Argo and the Pipelines UI show these.
-        "workflows.argoproj.io/title": info["name"],
+        "workflows.argoproj.io/title": info.get("displayName") or info["name"],
         **({"workflows.argoproj.io/description": info["description"]} if info.get("description") else {}),
         "pipelines.kubeflow.org/pipeline_spec": encode(
             {"name": info["name"], **({"description": info["description"]} if info.get("description") else {})}
         ),
     }
+    root = spec.get("defaultPipelineRoot")
+    if root:
+        # Argo keeps artifacts in the repository of the namespace; the root that was asked for is on record.
+        annotations["pipelines.kubeflow.org/pipeline_root"] = root
     annotations = {key: value.replace("{{", "{ {") for key, value in annotations.items()}
     return {"generateName": f"{name[:50].strip('-')}-", "labels": labels, "annotations": annotations}
 
@@ -181,6 +187,8 @@ def _arguments(definitions: Mapping[str, Any]) -> Json:
             parameter["value"] = default if kind == "STRING" else encode(default)
         elif spec.get("isOptional"):
             parameter["value"] = ""
+        if spec.get("literals"):
+            parameter["enum"] = [value if kind == "STRING" else encode(value) for value in spec["literals"]]
         if spec.get("description"):
             parameter["description"] = spec["description"]
         parameters.append(parameter)
