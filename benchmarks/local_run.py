@@ -1,6 +1,6 @@
 """Wall time of workflow1 under our runner and under kfp.local, side by side.
 
-python benchmarks/local_run.py [--rounds 3] [--param NAME=VALUE …]
+python -m benchmarks.local_run [--rounds 3] [--param NAME=VALUE …]
 
 Each run is a fresh process of the same package with the same parameters, the two runners in turn, so that what else
 the machine does falls on both. Prints a table in Markdown: the seconds of each step, the wall time, and the CPU time,
