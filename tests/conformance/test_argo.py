@@ -17,9 +17,11 @@ from schemas import SCHEMA, reachable
 
 from taxi_pipeline.compiler import ArgoSettings, compile_package, lower, pipeline_yaml, read_spec, workflow_yaml
 from taxi_pipeline.workflow1 import workflow1
+from taxi_pipeline.workflows import WORKFLOWS, find_workflow
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
 
+ALL = {**pipelines.PIPELINES, **{name: find_workflow(name) for name in WORKFLOWS}}
 GOLDEN = Path(__file__).parents[1] / "golden" / "argo"
 
 
@@ -47,7 +49,7 @@ def test_argo_lints_every_golden_manifest(argo):
 
 @pytest.mark.parametrize("settings", [ArgoSettings(), ArgoSettings(memoize="24h")], ids=["plain", "memoized"])
 def test_argo_lints_every_manifest_as_it_is_packed(argo, settings, tmp_path):
-    for name, pipeline in {**pipelines.PIPELINES, "workflow1": workflow1}.items():
+    for name, pipeline in ALL.items():
         (tmp_path / f"{name}.yaml").write_text(workflow_yaml(lower(pipeline_yaml(pipeline), settings)))
     assert lint(argo, *sorted(tmp_path.glob("*.yaml"))) == []
 
@@ -143,7 +145,7 @@ def test_both_members_of_a_package_are_what_they_say(tmp_path):
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
 
-    for name, pipeline in {**pipelines.PIPELINES, "workflow1": workflow1}.items():
+    for name, pipeline in ALL.items():
         package = compile_package(pipeline, tmp_path / f"{name}.tar.gz")
         json_format.ParseDict(read_spec(package), pipeline_spec_pb2.PipelineSpec())
         with tarfile.open(package) as archive:

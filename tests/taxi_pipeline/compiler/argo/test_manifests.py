@@ -10,10 +10,11 @@ import yaml
 from pipelines import PIPELINES
 from schemas import pods, problems
 
+from components.image import IMAGE
 from taxi_pipeline.compiler import lower, pipeline_yaml, workflow_yaml
-from taxi_pipeline.workflow1 import workflow1
+from taxi_pipeline.workflows import WORKFLOWS, find_workflow
 
-ALL = {**PIPELINES, "workflow1": workflow1}
+ALL = {**PIPELINES, **{name: find_workflow(name) for name in WORKFLOWS}}
 KUBERNETES = "1.33"
 
 
@@ -31,14 +32,7 @@ def golden_text(manifest: dict) -> str:
     (launcher,) = [e for e in shown["spec"]["templateDefaults"]["container"]["env"] if e["name"] == "KFP_LAUNCHER"]
     launcher["value"] = "LAUNCHER"
     text = workflow_yaml(shown)
-    image = workflow1_image()
-    return text.replace(image, image.rpartition(":")[0] + ":VERSION")
-
-
-def workflow1_image() -> str:
-    from components.image import IMAGE
-
-    return IMAGE
+    return text.replace(IMAGE, IMAGE.rpartition(":")[0] + ":VERSION")
 
 
 def test_manifest_is_the_golden_one(lowered, golden):
