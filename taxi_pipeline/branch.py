@@ -1,10 +1,12 @@
-"""One branch of a workflow: from examples to a judged model."""
+"""One branch of a workflow: from examples to a judged model, and on to where it is served."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from components import tfma_analyze, tft_preprocess, train
+from kfp import dsl
+
+from components import ml_engine_deploy, tf_serving_deploy, tfma_analyze, tft_preprocess, train
 from taxi_pipeline.schema import LABEL_KEY, RULE_COLUMN, RULE_VALUE
 
 
@@ -13,6 +15,7 @@ class Branch(NamedTuple):
 
     model: Any
     evaluation: Any
+    metrics: Any
 
 
 def train_and_judge(
@@ -56,4 +59,38 @@ def train_and_judge(
         rule_value=RULE_VALUE,
     )
     analyzed.set_display_name(f"analyze{number}")
-    return Branch(trained.outputs["model"], analyzed.outputs["evaluation"])
+    return Branch(trained.outputs["model"], analyzed.outputs["evaluation"], analyzed.outputs["metrics"])
+
+
+def deploy(
+    number: int, branch: Branch, *, examples: Any, preprocessing_module: Any, parameters: dict[str, Any]
+) -> None:
+    """Add the deploy tasks of a branch; each runs only where its base path is given.
+
+    Args:
+        number: Of the branch; its model is called ``taxi1``.
+        branch: What `train_and_judge` returned.
+        examples: `examples` artifact with the eval split, from which golden requests are taken.
+        preprocessing_module: Of the branch; its hash goes into the receipt.
+        parameters: The workflow's ``model_base_path``, ``deploy_mode``, ``ml_engine_base_path``, ``project``,
+            ``region`` and ``model_module``.
+    """
+    common = {
+        "model": branch.model,
+        "examples": examples,
+        "evaluation": branch.evaluation,
+        "metrics": branch.metrics,
+        "model_name": f"taxi{number}",
+        "code_modules": [preprocessing_module, parameters["model_module"]],
+    }
+    with dsl.If(parameters["model_base_path"] != "", name=f"serve{number}"):
+        tf_serving_deploy(
+            **common, model_base_path=parameters["model_base_path"], deploy_mode=parameters["deploy_mode"]
+        ).set_display_name(f"tf-serving{number}")
+    with dsl.If(parameters["ml_engine_base_path"] != "", name=f"serve-on-vertex{number}"):
+        ml_engine_deploy(
+            **common,
+            model_base_path=parameters["ml_engine_base_path"],
+            project=parameters["project"],
+            region=parameters["region"],
+        ).set_display_name(f"ml-engine{number}")

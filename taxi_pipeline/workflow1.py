@@ -9,7 +9,7 @@ from typing import NamedTuple
 from kfp import dsl
 
 from components import compare, example_gen
-from taxi_pipeline.branch import train_and_judge
+from taxi_pipeline.branch import deploy, train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 
@@ -37,8 +37,12 @@ def workflow1(
     learning_rate: float = 0.02,
     wide_learning_rate: float = 0.02,
     seed: int = 1,
+    model_base_path: str = "",
+    deploy_mode: str = "local",
+    ml_engine_base_path: str = "",
     project: str = "",
     location: str = "",
+    region: str = "us-central1",
 ) -> Outputs:
     """Train one model on two feature-engineering variants and compare them on the same eval trips.
 
@@ -59,8 +63,14 @@ def workflow1(
         learning_rate: Of the deep part.
         wide_learning_rate: Of the wide part.
         seed: Of the initial weights and of the order of trips.
-        project: The Google Cloud project that pays for BigQuery's queries.
-        location: Where BigQuery runs them.
+        model_base_path: Publish both models, if they are blessed, as the next versions under this directory or gs://
+            path, as taxi1 and taxi2; empty publishes nothing.
+        deploy_mode: How to publish them: local writes the directory, cloud serves them on Kubernetes by TF-Serving.
+        ml_engine_base_path: Deploy both models, if they are blessed, to Vertex AI by way of this gs:// path; empty
+            deploys nothing.
+        project: The Google Cloud project of BigQuery's queries and of Vertex AI.
+        location: Where BigQuery runs its queries.
+        region: Of Vertex AI's endpoints.
     """
     rows = example_gen(
         input_handle_train=input_handle_train,
@@ -86,6 +96,7 @@ def workflow1(
         "wide_learning_rate": wide_learning_rate,
         "seed": seed,
     }
+    modules = (preprocessing_module1, preprocessing_module2)
     branches = [
         train_and_judge(
             number,
@@ -95,8 +106,24 @@ def workflow1(
             eval_config=eval_config,
             training=training,
         )
-        for number, module in enumerate((preprocessing_module1, preprocessing_module2), start=1)
+        for number, module in enumerate(modules, start=1)
     ]
+    deployment = {
+        "model_base_path": model_base_path,
+        "deploy_mode": deploy_mode,
+        "ml_engine_base_path": ml_engine_base_path,
+        "project": project,
+        "region": region,
+        "model_module": model_module,
+    }
+    for number, branch in enumerate(branches, start=1):
+        deploy(
+            number,
+            branch,
+            examples=rows.outputs["examples"],
+            preprocessing_module=modules[number - 1],
+            parameters=deployment,
+        )
     compared = compare(
         examples=rows.outputs["examples"],
         evaluation1=branches[0].evaluation,

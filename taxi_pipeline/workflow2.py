@@ -9,7 +9,7 @@ from typing import NamedTuple
 from kfp import dsl
 
 from components import compare, cross_judge, drift, example_gen, plan_windows
-from taxi_pipeline.branch import train_and_judge
+from taxi_pipeline.branch import deploy, train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 
@@ -42,8 +42,12 @@ def workflow2(
     learning_rate: float = 0.02,
     wide_learning_rate: float = 0.02,
     seed: int = 1,
+    model_base_path: str = "",
+    deploy_mode: str = "local",
+    ml_engine_base_path: str = "",
     project: str = "",
     location: str = "",
+    region: str = "us-central1",
 ) -> Outputs:
     """Train one model on two date windows and judge both on the same recent trips.
 
@@ -71,8 +75,14 @@ def workflow2(
         learning_rate: Of the deep part.
         wide_learning_rate: Of the wide part.
         seed: Of the initial weights and of the order of trips.
-        project: The Google Cloud project that pays for BigQuery's queries.
-        location: Where BigQuery runs them.
+        model_base_path: Publish both models, if they are blessed, as the next versions under this directory or gs://
+            path, as taxi1 and taxi2; empty publishes nothing.
+        deploy_mode: How to publish them: local writes the directory, cloud serves them on Kubernetes by TF-Serving.
+        ml_engine_base_path: Deploy both models, if they are blessed, to Vertex AI by way of this gs:// path; empty
+            deploys nothing.
+        project: The Google Cloud project of BigQuery's queries and of Vertex AI.
+        location: Where BigQuery runs its queries.
+        region: Of Vertex AI's endpoints.
     """
     source = {
         "input_handle_train": input_handle_train,
@@ -118,6 +128,22 @@ def workflow2(
             )
         )
     drift(baseline=trained_on[1], current=trained_on[0])
+    deployment = {
+        "model_base_path": model_base_path,
+        "deploy_mode": deploy_mode,
+        "ml_engine_base_path": ml_engine_base_path,
+        "project": project,
+        "region": region,
+        "model_module": model_module,
+    }
+    for number, branch in enumerate(branches, start=1):
+        deploy(
+            number,
+            branch,
+            examples=recent.outputs["examples"],
+            preprocessing_module=preprocessing_module,
+            parameters=deployment,
+        )
     compared = compare(
         examples=recent.outputs["examples"],
         evaluation1=branches[0].evaluation,
