@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from taxi_pipeline.compiler import read_spec
+from taxi_pipeline.local.dry_run import dry_run as plan_reads
 from taxi_pipeline.local.launch import Isolation
 from taxi_pipeline.local.parameters import parse_pairs, read_file
 from taxi_pipeline.local.progress import progress
@@ -40,6 +41,7 @@ _PIPE_WIDTH = 160
     help="Fork steps from a process with everything imported, or start each afresh. Default: fork on Linux.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print run.json to standard output, everything else to error.")
+@click.option("--dry-run", is_flag=True, help="Print what would be read, with BigQuery the bytes too; run nothing.")
 @click.pass_context
 def run_command(
     ctx: click.Context,
@@ -50,6 +52,7 @@ def run_command(
     parallelism: int | None,
     isolation: Isolation | None,
     as_json: bool,
+    dry_run: bool,
 ) -> None:
     r"""Run WORKFLOW on this machine, with no cluster and no container.
 
@@ -60,11 +63,16 @@ def run_command(
     Examples:
       taxi-pipeline run workflow1
       taxi-pipeline run workflow1 --param train_steps=2000 --param hidden_units='[64, 32]'
+      taxi-pipeline run workflow1 --dry-run
       taxi-pipeline run workflow1.tar.gz --params-file params.yaml --run-dir runs/one --json
     """
     pipeline = find_workflow(workflow)
     definitions = read_spec(pipeline)["root"].get("inputDefinitions", {}).get("parameters", {})
     arguments = {**(read_file(params_file) if params_file else {}), **parse_pairs(params, definitions)}
+    if dry_run:
+        for step, plan in plan_reads(pipeline, arguments):
+            click.echo(f"-- {step}\n{plan}\n")
+        return
     errors = Console(stderr=True)
     try:
         with progress(errors) as observer:

@@ -56,16 +56,14 @@ class Nursery:
             order = self._receive(wait=not (self._to_import or self._waiting))
             if order is not None:
                 self._waiting.append(order)
+                announced = self._done.union(self._to_import)
+                self._to_import[:0] = [module for module in order["needs"] if module not in announced]
                 continue
             for ready in [each for each in self._waiting if self._done.issuperset(each["needs"])]:
                 self._waiting.remove(ready)
                 self._fork(ready)
             if self._to_import:
                 self._import(self._to_import.pop(0))
-            else:  # what is still wanted was not announced: the step's own process will import it
-                for late in self._waiting:
-                    self._fork(late)
-                self._waiting = []
 
     def _receive(self, *, wait: bool) -> dict[str, Any] | None:
         try:

@@ -116,16 +116,40 @@ class Dag:
             else:
                 yield place.name(task.name), task.display_name
 
-    @property
-    def imports(self) -> list[str]:
-        """The modules that Python steps import, those in loops too, in the order in which steps can run."""
+    def imports(self, known: Mapping[str, Any]) -> list[str]:
+        """Find the modules that Python steps import which are sure to run, in the order in which steps can run.
+
+        Args:
+            known: The DAG's parameters that are known before the run. A condition that needs others is open, and what
+                stands under it is left out.
+
+        Returns:
+            Their dotted names.
+        """
         found: list[str] = []
         for task in self.tasks:
+            passed = _passed_on(task.spec, known)
+            if task.condition and not _is_true(task.condition, passed):
+                continue
             if task.dag:
-                found += task.dag.imports
+                found += task.dag.imports(passed)
             elif isinstance(task.executor, Function):
                 found += task.executor.imports
         return list(dict.fromkeys(found))
+
+
+def _passed_on(task: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Find which parameters of a task are known before the run."""
+    sources = task.get("inputs", {}).get("parameters", {}).items()
+    passed = {name: source.get("componentInputParameter") for name, source in sources}
+    return {name: known[source] for name, source in passed.items() if source in known}
+
+
+def _is_true(condition: Condition, known: Mapping[str, Any]) -> bool:
+    try:
+        return condition.value(known)
+    except InputError:  # it waits for a step
+        return False
 
 
 def read_plan(documents: Sequence[Mapping[str, Any]]) -> Dag:

@@ -123,7 +123,8 @@ class _Job:
             self.record.end("failed" if outcome.bad else "succeeded", outcome.outputs.parameters)
 
     async def _walk(self) -> Outcome:
-        launcher = launch.Launcher(self.isolation, self.plan.imports, self.run_dir.imports_log, self.record.importing)
+        modules = self.plan.imports(self.record.result.parameters)
+        launcher = launch.Launcher(self.isolation, modules, self.run_dir.imports_log, self.record.importing)
         try:
             facts = self._facts()
             runner = StepRunner(self.run_dir, self.record, launcher, self.parallelism, facts)
@@ -190,7 +191,7 @@ def _prepare(
         if needed:
             raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
         plan = read_plan(documents)
-        check_extras(plan.imports)
+        check_extras(plan.imports(parameters))
         where = create_run_dir(run_dir, name, utc_now())
         try:
             package = Path(shutil.copyfile(package, where.path / package.name))

@@ -59,3 +59,31 @@ def test_importer_to_a_workspace_is_refused():
 def test_steps_come_in_an_order_in_which_they_can_run():
     names = [name for name, _ in read_plan(read_documents(pipelines.chain)).steps(Place())]
     assert names.index("make") < names.index("read")
+
+
+def test_only_what_is_sure_to_run_is_imported_beforehand():
+    @dsl.pipeline
+    def choosy(place: str = "", count: int = 1):
+        @pipelines.component
+        def always():
+            import always_needed  # noqa: F401
+
+        @pipelines.component
+        def published():
+            import publisher  # noqa: F401
+
+        @pipelines.component
+        def late():
+            import only_then  # noqa: F401
+
+        always()
+        with dsl.If(place != ""), dsl.If(count > 0):
+            published()
+        with dsl.If(pipelines.measure().outputs["Output"] > 0.1):
+            late()
+
+    plan = read_plan(read_documents(choosy))
+    own = {"always_needed", "publisher", "only_then"}
+    assert own.intersection(plan.imports({"place": "", "count": 1})) == {"always_needed"}
+    assert own.intersection(plan.imports({"place": "x", "count": 0})) == {"always_needed"}
+    assert own.intersection(plan.imports({"place": "x", "count": 1})) == {"always_needed", "publisher"}
