@@ -123,12 +123,12 @@ class Chart:
             self.text((scale(values[0]) + scale(values[-1])) / 2, bottom + 30, label, "label", "middle")
 
     def axis_y(self, scale: Scale, values: Sequence[float], left: float, right: float, label: str = "") -> None:
-        """Add horizontal grid lines with their values at the left, and what the axis means above them."""
+        """Add horizontal grid lines with their values at the left, and what the axis means at the top."""
         for value in values:
             self.line([(left, scale(value)), (right, scale(value))], "grid")
             self.text(left - 6, scale(value) + 4, tick_text(value), anchor="end")
         if label:
-            self.text(0, min(scale(value) for value in values) - 10, label, "label")
+            self.text(0, 12.0, label, "label")
 
     def markup(self, **attributes: object) -> Markup:
         """Give the chart as markup."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from components.report.evaluation import Evaluation
 from components.report.headline import headline
 from components.report.run import Run
 from components.report.slice_charts import slice_charts
-from components.report.slices import SMALL, judge_slices, primary_metric
+from components.report.slices import SMALL, WORSE, Slice, judge_slices, primary_metric
 from components.report.table import SHOWN, label, slice_table
 from components.report.text import cell_text, memory, seconds
 
@@ -75,9 +76,7 @@ def render(
             "slices": slices,
             "slice_charts": slice_charts(models, slices, metric),
             "table": slice_table(slices, models, metric),
-            "counts": {
-                note: sum(each.note == note for each in slices) for note in sorted({each.note for each in slices})
-            },
+            "counts": _count_notes(slices),
             "overall": {name: each.overall.get(metric) for name, each in models.items()},
             "small": SMALL,
         }
@@ -133,6 +132,12 @@ def _thresholds(models: Mapping[str, Evaluation]) -> dict[str, Any] | None:
             for matrices in inside
         ],
     }
+
+
+def _count_notes(slices: Sequence[Slice]) -> dict[str, int]:
+    """Count what is to be seen in slices: the worse first, the too small last."""
+    counts = Counter(each.note for each in slices if each.note)
+    return dict(sorted(counts.items(), key=lambda item: (item[0] == SMALL, item[0] != WORSE, item[0])))
 
 
 def _feature_table(features: Mapping[str, Sequence[Feature]]) -> list[tuple[str, list[Feature | None]]]:
