@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from components.serving.errors import Code, ServingError, invalid
 
@@ -60,10 +60,16 @@ class Servable:
 
     def _function(self, signature: meta_graph_pb2.SignatureDef) -> Callable[[Mapping[str, Array]], list[Any]]:
         names = sorted(signature.inputs)
-        call = self._session.make_callable(
-            [signature.outputs[name].name for name in sorted(signature.outputs)],
-            [signature.inputs[name].name for name in names],
-        )
+        feeds = [signature.inputs[name].name for name in names]
+        fetches = [signature.outputs[name].name for name in sorted(signature.outputs)]
+        # The public make_callable goes through Session.run wherever there are feeds, which doubles the time of a small
+        # request. Operations of a small model take less time than handing them to other threads: -1 is this thread.
+        fast = getattr(self._session, "_make_callable_from_options", None)
+        if fast is None:
+            call = self._session.make_callable(fetches, feeds)
+        else:
+            here = config_pb2.RunOptions(inter_op_thread_pool=-1)
+            call = fast(config_pb2.CallableOptions(feed=feeds, fetch=fetches, run_options=here))
         return lambda inputs: call(*[inputs[name] for name in names])
 
     def signature(self, name: str) -> meta_graph_pb2.SignatureDef:
