@@ -285,6 +285,8 @@ def _in_own_window(request: Request, *, fold: bool) -> list[exp.Expr]:
     """Say which rows are taken of those that lie in some window."""
     if not fold or (len(request.windows) == 2 and all(window.open for window in request.windows.values())):
         return []
+    if len(request.windows) == 1:
+        return [_column(SPLIT).eq(*request.windows)]
     choices = []
     for split, window in request.windows.items():
         begin, end = _ends(split)
