@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,25 +23,20 @@ def answer(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | Non
     Returns:
         A sentence or two.
     """
-    if comparison:
-        return str(comparison["answer"])
-    sentences = [_of_model(name, each) for name, each in models.items()]
-    if run and run.status != "succeeded":
-        failed = [
-            f"{step.name} {step.status}" + (f": {step.said.rstrip('.')}" if step.said else "") for step in run.steps
-        ]
-        failed = [
-            said for said, step in zip(failed, run.steps, strict=True) if step.status in ("failed", "interrupted")
-        ]
-        sentences.insert(0, f"The run {run.status}" + (f"; {'; '.join(failed)}" if failed else "") + ".")
-    if not sentences:
-        return "This run judged no model."
-    return " ".join(sentences)
+    sentences = [_of_failure(run)] if run and run.status != "succeeded" else []
+    sentences += [str(comparison["answer"])] if comparison else [_of_model(name, each) for name, each in models.items()]
+    return " ".join(sentences) or "This run judged no model."
+
+
+def _of_failure(run: Run) -> str:
+    stopped = [step for step in run.steps if step.status in ("failed", "interrupted")]
+    said = [f"{step.name} {step.status}" + (f": {step.said.rstrip('.')}" if step.said else "") for step in stopped]
+    return f"The run {run.status}" + "".join(f"; {each}" for each in said) + "."
 
 
 def _of_model(name: str, evaluation: Evaluation) -> str:
     metric = primary_metric({name: evaluation})
-    if metric not in evaluation.overall:
+    if not math.isfinite(evaluation.overall.get(metric, math.nan)):
         return f"{name} was judged in {len(evaluation.metrics):,} slices, and not over all examples."
     bounds = bounds_of(evaluation, (), metric)
     said = f"{name} reaches {label(metric)} {evaluation.overall[metric]:.4f}"

@@ -154,7 +154,8 @@ def read_evaluation(directory: str | Path) -> Evaluation:
             if "boundedValue" in value:
                 bounded = value["boundedValue"]
                 ends = float(bounded.get("lowerBound", math.nan)), float(bounded.get("upperBound", math.nan))
-                bounds.setdefault(key, {})[name] = ends
+                if all(math.isfinite(end) for end in ends):
+                    bounds.setdefault(key, {})[name] = ends
     plots = {key: dict(_named(by_output)) for key, by_output in result.plots}
     classes = {key: found for key, plot in plots.items() if (found := _classes(_matrices(plot)))}
     predictions = _read_predictions(path, [key for key in metrics if _is_plain(key)], metrics)

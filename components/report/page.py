@@ -77,7 +77,6 @@ def render(
             "slice_charts": slice_charts(models, slices, metric),
             "table": slice_table(slices, models, metric),
             "counts": _count_notes(slices),
-            "overall": {name: each.overall.get(metric) for name, each in models.items()},
             "small": SMALL,
         }
     return _environment().get_template("page.html").render(context)

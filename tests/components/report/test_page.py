@@ -157,9 +157,10 @@ def test_a_comparison_stands_first() -> None:
         "resamples": 1000,
     }
     models = {"a": make_evaluation(weak=7), "b": make_evaluation()}
-    html = render(models, title="t", comparison=comparison)
+    html = render(models, title="t", comparison=comparison, run=RUN)
     page = Page(html)
     assert page.text.index("b is better than a") < page.text.index("Metrics")
+    assert "The run failed; judge failed: no such column. b is better than a" in page.text
     assert "+0.0100" in page.text
     row = slice_numbers(page)["company = company 0007"]
     assert row["AUC, a"] == models["a"].metrics[(("company", "company 0007"),)]["auc"]
@@ -176,6 +177,8 @@ def test_a_result_with_numbers_only_makes_a_page_too() -> None:
     page = Page(render({"m": only}, title="t"))
     assert "m reaches mean squared error 2.5000." in page.text
     assert "names no slices" in page.text
+    unknown = replace(bare, metrics={(): {"mean_squared_error": float("nan")}})
+    assert "nan" not in Page(render({"m": unknown}, title="t")).text
     no_overall = replace(bare, metrics={(("c", "x"),): {"mean_squared_error": 2.5}})
     assert "judged in 1 slices" in Page(render({"m": no_overall}, title="t")).text
 
