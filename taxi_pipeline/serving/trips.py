@@ -10,7 +10,7 @@ from typing import Any
 from components.errors import InputError
 from components.extras import require
 from components.schema import column_types, load_schema
-from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN
+from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 
 
 def read_trips(examples_file: str, columns: Mapping[str, str], count: int) -> tuple[list[str], list[dict[str, Any]]]:
@@ -39,7 +39,8 @@ def read_trips(examples_file: str, columns: Mapping[str, str], count: int) -> tu
         raise InputError(f"num_examples={count}: must be at least 1")
     types = dict(columns) or column_types(load_schema("taxi_pipeline.schema"))
     derived = {name: text for name, text in DERIVED_COLUMNS.items() if name in types}
-    request = Request(types, KEY_COLUMN, parse_derived(derived), windows={"eval": Window(None, None)})
+    time_column = TIME_COLUMN if derived or TIME_COLUMN in types else ""
+    request = Request(types, KEY_COLUMN, parse_derived(derived), time_column, windows={"eval": Window()})
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         handles = parse_handles("", _handle(examples_file), request)
