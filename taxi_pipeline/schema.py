@@ -48,14 +48,15 @@ def label(trips: Mapping[str, tf.Tensor]) -> tf.Tensor:
     return tf.cast(trips["tips"] > trips["fare"] * TIP_SHARE, tf.int64)
 
 
-def _feature(name: str, kind: str, extra: str = "", drift: str = "jensen_shannon_divergence { threshold: 0.1 }") -> str:
+def _feature(name: str, kind: str, extra: str, drift: str) -> str:
+    comparator = f"drift_comparator {{ {drift} }}" if drift else ""
     return f"""
 feature {{
   name: "{name}"
   type: {kind}
   presence {{ min_count: 1 }}
   value_count {{ min: 1 max: 1 }}
-  drift_comparator {{ {drift} }}
+  {comparator}
   {extra}
 }}"""
 
@@ -70,32 +71,31 @@ def _default(name: str, value: str) -> str:
 
 def _text() -> str:
     categories = "infinity_norm { threshold: 0.1 }"
+    numbers = "jensen_shannon_divergence { threshold: 0.1 }"
     latitude = "float_domain { min: 41 max: 43 }"
     longitude = "float_domain { min: -89 max: -87 }"
     columns = [
-        ("trip_start_timestamp", "INT", "int_domain { min: 0 }", ""),
+        ("trip_start_timestamp", "INT", "int_domain { min: 0 }", ""),  # windows differ in it by design: no drift
         ("trip_start_month", "INT", "int_domain { min: 1 max: 12 is_categorical: true }", categories),
         ("trip_start_hour", "INT", "int_domain { min: 0 max: 23 is_categorical: true }", categories),
         ("trip_start_day", "INT", "int_domain { min: 1 max: 7 is_categorical: true }", categories),
-        ("trip_seconds", "INT", "int_domain { min: 0 }", None),
-        ("trip_miles", "FLOAT", "float_domain { min: 0 }", None),
+        ("trip_seconds", "INT", "int_domain { min: 0 }", numbers),
+        ("trip_miles", "FLOAT", "float_domain { min: 0 }", numbers),
         ("pickup_census_tract", "INT", "int_domain { is_categorical: true }", categories),
         ("dropoff_census_tract", "INT", "int_domain { is_categorical: true }", categories),
         ("pickup_community_area", "INT", "int_domain { min: 1 max: 77 is_categorical: true }", categories),
         ("dropoff_community_area", "INT", "int_domain { min: 1 max: 77 is_categorical: true }", categories),
-        ("fare", "FLOAT", "float_domain { min: 0 disallow_nan: true disallow_inf: true }", None),
-        ("tips", "FLOAT", "float_domain { min: 0 disallow_nan: true disallow_inf: true }", None),
+        ("fare", "FLOAT", "float_domain { min: 0 disallow_nan: true disallow_inf: true }", numbers),
+        ("tips", "FLOAT", "float_domain { min: 0 disallow_nan: true disallow_inf: true }", numbers),
         ("payment_type", "BYTES", "", categories),
         ("company", "BYTES", "", categories),
-        ("pickup_latitude", "FLOAT", latitude, None),
-        ("pickup_longitude", "FLOAT", longitude, None),
-        ("dropoff_latitude", "FLOAT", latitude, None),
-        ("dropoff_longitude", "FLOAT", longitude, None),
+        ("pickup_latitude", "FLOAT", latitude, numbers),
+        ("pickup_longitude", "FLOAT", longitude, numbers),
+        ("dropoff_latitude", "FLOAT", latitude, numbers),
+        ("dropoff_longitude", "FLOAT", longitude, numbers),
     ]
     defaults = {"INT": "int_value: 0", "FLOAT": "float_value: 0", "BYTES": 'bytes_value: ""'}
-    features = []
-    for name, kind, extra, drift in columns:
-        features.append(_feature(name, kind, extra) if drift is None else _feature(name, kind, extra, drift))
+    features = [_feature(*column) for column in columns]
     group = "".join(_default(name, defaults[kind]) for name, kind, _, _ in columns)
     return "".join(features) + f'\ntensor_representation_group {{\n  key: ""\n  value {{{group}\n  }}\n}}\n'
 
