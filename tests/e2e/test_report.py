@@ -83,7 +83,10 @@ def test_our_area_under_the_curve_is_tfmas_so_that_intervals_are_around_it(workf
     judged = 0
     for key, rows in evaluation.predictions.groups.items():
         ours, tfmas = auc(evaluation.predictions.labels[rows], levels[rows]), evaluation.metrics[key]["auc"]
-        assert ours == pytest.approx(tfmas, abs=1e-12, nan_ok=True)
+        if min(evaluation.classes[key]) == 0:
+            assert tfmas == 0, "what TFMA gives where all labels are alike"
+            continue
+        assert ours == pytest.approx(tfmas, abs=1e-12)
         if bounds := bounds_of(evaluation, key, "auc"):
             assert bounds.low < tfmas < bounds.high
             judged += 1
