@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,8 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 import yaml
+
+from components.tf_serving_deploy.cluster import roll_out
 
 RESOURCES = {
     ("v1", "configmaps"): "ConfigMap",
@@ -155,7 +158,8 @@ def cluster(tmp_path, monkeypatch) -> Iterator[FakeCluster]:
         monkeypatch.setattr(f"{module}.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
     # The client's discovery cache lies in the temporary directory, under a name made of the server's address.
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr("components.tf_serving_deploy.cluster.POLL_SECONDS", 0.01)
+    # By the module itself: the name `components.tf_serving_deploy` is the factory where the factories are imported.
+    monkeypatch.setattr(sys.modules[roll_out.__module__], "POLL_SECONDS", 0.01)
     yield fake
     server.shutdown()
     server.server_close()
