@@ -63,14 +63,14 @@ def deploy(
     options.check()
     candidate = Candidate(model, examples, evaluation, metrics or {}, code_modules, deploy_unblessed, golden_requests)
     with prepare(candidate) as prepared:
-        services = Vertex(options.region, options.emulator, options.deadline_seconds)
+        services = Vertex(options.region, options.emulator, options.emulator_rest, options.deadline_seconds)
         digest = _digest(prepared.receipt, options)
         uploaded = services.find_model(options, digest)
         if not uploaded:
             base = open_model_base(options.model_base_path, options.model_name)
             uploaded = services.upload(options, base.path(base.publish(prepared.model)), digest)
         endpoint = services.find_or_create_endpoint(options)
-        deployed_model, difference = _deploy_once(services, endpoint, uploaded, prepared.requests, options)
+        deployed_model, proved = _deploy_once(services, endpoint, uploaded, prepared.requests, options)
     found = {
         "model": uploaded,
         "endpoint": endpoint,
@@ -79,7 +79,7 @@ def deploy(
         "blessed": prepared.gate.blessed,
         "overridden": prepared.gate.overridden,
         "model_sha256": prepared.receipt["model_sha256"],
-        "proved": summary(prepared.requests, {"fresh process": prepared.difference, "gRPC": difference}),
+        "proved": summary(prepared.requests, {"fresh process": prepared.difference, **proved}),
     }
     with whole_file(Path(deployment) / "deployment.json") as scratch:
         scratch.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -95,7 +95,7 @@ def _digest(receipt: Mapping[str, Any], options: VertexOptions) -> str:
 
 def _deploy_once(
     services: Vertex, endpoint: str, model: str, requests: Sequence[GoldenRequest], options: VertexOptions
-) -> tuple[str, float]:
+) -> tuple[str, dict[str, float]]:
     models, before = services.deployed(endpoint)
     already = [key for key, each in models.items() if each == model]
     if already and before.get(already[-1]):
@@ -114,8 +114,8 @@ def _deploy_once(
         raise
 
 
-def prove(services: Vertex, endpoint: str, deployed_model: str, requests: Sequence[GoldenRequest]) -> float:
-    """Send the golden requests to the live endpoint until the new deployment has answered each.
+def prove(services: Vertex, endpoint: str, deployed_model: str, requests: Sequence[GoldenRequest]) -> dict[str, float]:
+    """Send the golden requests to the live endpoint, by both protocols, until the new deployment has answered each.
 
     Who answers is Vertex AI's choice by the traffic split; it tells who it was.
 
@@ -126,13 +126,23 @@ def prove(services: Vertex, endpoint: str, deployed_model: str, requests: Sequen
         requests: Golden requests.
 
     Returns:
-        The largest difference.
+        The largest difference by protocol.
 
     Raises:
         DisagreementError: The deployment answers otherwise than the evaluation.
         VertexError: It never got a request.
     """
-    client = VertexClient(endpoint, timeout=REQUEST_TIMEOUT, service=services.predictions)
+    return {
+        protocol: compare_answers(
+            requests,
+            _ask(VertexClient(endpoint, timeout=REQUEST_TIMEOUT, service=service), deployed_model, requests),
+            f"{endpoint}, deployment {deployed_model} ({protocol})",
+        )
+        for protocol, service in services.predictions.items()
+    }
+
+
+def _ask(client: VertexClient, deployed_model: str, requests: Sequence[GoldenRequest]) -> list[float]:
     answers: list[float] = []
     for at in range(0, len(requests), ROWS):
         serialized = [encode_row(request.columns) for request in requests[at : at + ROWS]]
@@ -142,8 +152,8 @@ def prove(services: Vertex, endpoint: str, deployed_model: str, requests: Sequen
                 answers += found
                 break
         else:
-            raise VertexError(f"{endpoint}: of {TRIES} requests none was answered by the deployment {deployed_model}")
-    return compare_answers(requests, answers, f"{endpoint}, deployment {deployed_model}")
+            raise VertexError(f"{client.server}: none of {TRIES} requests was answered by {deployed_model}")
+    return answers
 
 
 def check_endpoint_name(endpoint: str) -> str:

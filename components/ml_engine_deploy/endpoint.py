@@ -21,18 +21,23 @@ class Vertex:
     Args:
         region: For example ``us-central1``.
         emulator: ``host:port`` to speak to in plain text instead.
+        emulator_rest: ``host:port`` of the emulator's REST API.
         deadline_seconds: How long one operation may take.
 
     Attributes:
-        predictions: The SDK's client for predictions.
+        predictions: The SDK's clients for predictions, by protocol.
     """
 
-    def __init__(self, region: str, emulator: str = "", deadline_seconds: float = 3600) -> None:
+    def __init__(
+        self, region: str, emulator: str = "", emulator_rest: str = "", deadline_seconds: float = 3600
+    ) -> None:
         self._api: Any = require("google.cloud.aiplatform_v1", "cloud")
         self._deadline = deadline_seconds
         self._models = self._service("ModelService", region, emulator)
         self._endpoints = self._service("EndpointService", region, emulator)
-        self.predictions = self._service("PredictionService", region, emulator)
+        self.predictions = {"gRPC": self._service("PredictionService", region, emulator)}
+        if emulator_rest or not emulator:
+            self.predictions["REST"] = self._rest_predictions(region, emulator_rest)
 
     def _service(self, name: str, region: str, emulator: str) -> Any:
         kind = getattr(self._api, f"{name}Client")
@@ -41,6 +46,15 @@ class Vertex:
         import grpc
 
         return kind(transport=kind.get_transport_class("grpc")(channel=grpc.insecure_channel(emulator)))
+
+    def _rest_predictions(self, region: str, emulator: str) -> Any:
+        kind = self._api.PredictionServiceClient
+        if not emulator:
+            return kind(transport="rest", client_options={"api_endpoint": f"{region}-aiplatform.googleapis.com"})
+        from google.auth.credentials import AnonymousCredentials
+
+        transport = kind.get_transport_class("rest")
+        return kind(transport=transport(host=emulator, url_scheme="http", credentials=AnonymousCredentials()))
 
     def find_model(self, options: VertexOptions, digest: str) -> str:
         """Find an uploaded model by what is in it.

@@ -30,6 +30,7 @@ class VertexOptions:
         deadline_seconds: How long each of upload and deployment may take.
         emulator: ``host:port`` of an emulator to speak to, in plain text, instead of Google; its models may lie in a
             directory.
+        emulator_rest: ``host:port`` of its REST API.
     """
 
     project: str = ""
@@ -47,6 +48,7 @@ class VertexOptions:
     service_account: str = ""
     deadline_seconds: int = 3600
     emulator: str = ""
+    emulator_rest: str = ""
 
     @property
     def parent(self) -> str:

@@ -26,6 +26,9 @@ LOG = logging.getLogger(__name__)
 START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
 """States of a version, numbered as in TF-Serving's ``ModelVersionStatus``."""
 
+_REMEMBERED = 100
+"""Versions that are gone, and of which the status still tells."""
+
 
 @dataclass
 class _Version:
@@ -103,10 +106,13 @@ class Manager:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look no more, and unload everything."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=60)
+        with self._refreshing:
+            for model in self._models.values():
+                self._let_go(model, list(model.versions))
 
     def model_names(self) -> list[str]:
         """List the models of the config."""
@@ -242,9 +248,9 @@ class Manager:
         keep = loaded or [number for number in available if number in stamps][-1:]
         self._let_go(model, [number for number in available if number not in (*loaded, *keep)])
         with self._changed:
-            for number in [n for n, each in model.versions.items() if each.state == END and n not in stamps]:
-                if number not in wanted and len(model.versions) > 100:
-                    del model.versions[number]
+            gone = [number for number, each in model.versions.items() if each.state == END and number not in stamps]
+            for number in gone[:-_REMEMBERED]:
+                del model.versions[number]
 
     def _load(self, model: _Model, number: int, stamp: tuple[float, int]) -> None:
         name = model.config.name

@@ -56,6 +56,7 @@ class Servable:
 
     def close(self) -> None:
         """Give the memory back."""
+        self._functions.clear()  # a function must go before its session
         self._session.close()
 
     def _function(self, signature: meta_graph_pb2.SignatureDef) -> Callable[[Mapping[str, Array]], list[Any]]:

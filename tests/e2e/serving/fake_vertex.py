@@ -1,6 +1,7 @@
 """A Vertex AI of our own: models, endpoints with traffic splits, operations, predictions by the uploaded SavedModel.
 
-Run as a process: ``python fake_vertex.py`` prints its port. It speaks the real protocol, with the SDK's own messages.
+Run as a process: it prints its ports, for gRPC and for predictions by REST. It speaks the real protocol, with the SDK's
+own messages.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import base64
 import itertools
 import random
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import tensorflow as tf
@@ -165,11 +168,34 @@ SERVICES = {
     },
 }
 
+
+class Rest(BaseHTTPRequestHandler):
+    """Predictions by REST."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        request = api.PredictRequest()
+        json_format.Parse(body, api.PredictRequest.pb(request))
+        request.endpoint = self.path.removeprefix("/v1/").split(":predict")[0]
+        content = json_format.MessageToJson(api.PredictResponse.pb(predict(request, None))).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        return
+
+
 if __name__ == "__main__":
     server = grpc.server(ThreadPoolExecutor(4))
     for name, methods in SERVICES.items():
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
-    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+    port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    rest = ThreadingHTTPServer(("127.0.0.1", 0), Rest)
+    threading.Thread(target=rest.serve_forever, daemon=True).start()
+    print(port, rest.server_port, flush=True)
     sys.stdin.read()
     server.stop(0)

@@ -25,17 +25,22 @@ from components.serving.vertex_client import VertexClient  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def vertex():
-    """Address of the fake, in a process of its own."""
+def both():
+    """Addresses of the fake, for gRPC and REST; it is a process of its own."""
     command = [sys.executable, str(Path(__file__).with_name("fake_vertex.py"))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield f"127.0.0.1:{int(process.stdout.readline())}"
+        yield [f"127.0.0.1:{port}" for port in process.stdout.readline().split()]
         process.communicate("")
 
 
+@pytest.fixture(scope="module")
+def vertex(both) -> str:
+    return both[0]
+
+
 @pytest.fixture
-def go(chain, vertex, tmp_path):
+def go(chain, both, tmp_path):
     def deploy_chain(name: str, model: str | None = None, **options):
         return deploy(
             model=model or chain.model,
@@ -48,7 +53,8 @@ def go(chain, vertex, tmp_path):
                 "project": "my-project",
                 "model_name": name,
                 "model_base_path": str(tmp_path / "bucket"),
-                "emulator": vertex,
+                "emulator": both[0],
+                "emulator_rest": both[1],
                 **options,
             },
         )
@@ -79,7 +85,8 @@ def other(chain, tmp_path_factory) -> str:
 def test_the_first_model_gets_all_traffic_and_twice_is_once(go, count, tmp_path):
     found = go("first")
     assert found["traffic_split"] == {found["deployed_model"]: 100}
-    assert found["proved"]["largest_difference"]["gRPC"] <= 1e-6
+    assert set(found["proved"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
+    assert max(found["proved"]["largest_difference"].values()) <= 1e-6
     assert json.loads((tmp_path / "deployment" / "deployment.json").read_text()) == found
     before = count("upload_model"), count("deploy_model"), count("create_endpoint")
 
@@ -88,7 +95,7 @@ def test_the_first_model_gets_all_traffic_and_twice_is_once(go, count, tmp_path)
     assert (count("upload_model"), count("deploy_model"), count("create_endpoint")) == before
 
 
-def test_a_canary_gets_its_share_and_is_promoted_or_rolled_back(go, other, vertex):
+def test_a_canary_gets_its_share_and_is_promoted_or_rolled_back(go, other, vertex, both):
     from taxi_pipeline.serving.endpoint_command import endpoint_command
 
     first = go("canary")
@@ -105,13 +112,13 @@ def test_a_canary_gets_its_share_and_is_promoted_or_rolled_back(go, other, verte
     third = go("canary", other, traffic_percentage=20)
     assert third["model"] == second["model"]
     assert f"{third['deployed_model']}  100 %" in command("promote")
-    services = Vertex("us-central1", vertex)
+    services = Vertex("us-central1", *both)
     assert list(services.deployed(first["endpoint"])[0]) == [third["deployed_model"]]
     with pytest.raises(InputError, match="none to go back to"):
         services.roll_back(first["endpoint"])
 
 
-def test_a_canary_that_answers_otherwise_is_taken_away(go, other, vertex, monkeypatch):
+def test_a_canary_that_answers_otherwise_is_taken_away(go, other, both, monkeypatch):
     first = go("failing", traffic_percentage=100)
     client = VertexClient.predict_serialized
 
@@ -122,18 +129,18 @@ def test_a_canary_that_answers_otherwise_is_taken_away(go, other, vertex, monkey
     monkeypatch.setattr(VertexClient, "predict_serialized", shifted)
     with pytest.raises(DisagreementError, match=r"100 of 100 golden requests.*Traffic is back where it was"):
         go("failing", other, traffic_percentage=20)
-    models, split = Vertex("us-central1", vertex).deployed(first["endpoint"])
+    models, split = Vertex("us-central1", *both).deployed(first["endpoint"])
     assert split == {first["deployed_model"]: 100}
     assert list(models) == [first["deployed_model"]]
 
 
-def test_the_client_asks_an_endpoint_and_says_what_is_wrong(go, vertex, chain):
+def test_the_client_asks_an_endpoint_and_says_what_is_wrong(go, both):
     found = go("asked")
-    services = Vertex("us-central1", vertex)
-    client = VertexClient(found["endpoint"], service=services.predictions)
+    services = Vertex("us-central1", *both)
+    client = VertexClient(found["endpoint"], service=services.predictions["gRPC"])
     (value,) = client.predict([{"fare": 10.0, "payment_type": "Cash", "company": None}])
     assert 0 <= value <= 1
-    nowhere = VertexClient(found["endpoint"] + "9", service=services.predictions)
+    nowhere = VertexClient(found["endpoint"] + "9", service=services.predictions["gRPC"])
     with pytest.raises(NoModelError, match="is not found"):
         nowhere.predict([{"fare": 10.0}])
 
