@@ -29,6 +29,8 @@ def answer(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | Non
 
 
 def _of_failure(run: Run) -> str:
+    if run.status == "running":
+        return "The run has not ended yet."
     stopped = [step for step in run.steps if step.status in ("failed", "interrupted")]
     said = [f"{step.name} {step.status}" + (f": {step.said.rstrip('.')}" if step.said else "") for step in stopped]
     return f"The run {run.status}" + "".join(f"; {each}" for each in said) + "."

@@ -225,7 +225,7 @@ def _recall(matrix: Any) -> float:
 
 
 def _counts(most: float) -> list[float]:
-    """Choose a few counts for a square-root axis: a tenth, a third and nearly all of it."""
+    """Choose two round counts for a square-root axis: one near the top, one low enough to read the small bars by."""
     power = 10.0 ** math.floor(math.log10(most)) if most >= 1 else 1.0
     lead = most // power
     return sorted({power * lead, power * lead / 4 if lead >= 4 else power / 2})

@@ -62,7 +62,11 @@ def write(source: Source, page: str | os.PathLike[str] | None = None, *, step: s
     target = Path(page).absolute()
     if target.is_dir():
         raise InputError(f"{page} is a directory; name a file, for example {Path(page) / 'report.html'}")
-    return _make(source, step=step, page=target).save(target)
+    made = _make(source, step=step, page=target)
+    try:
+        return made.save(target)
+    except OSError as error:
+        raise InputError(f"{page}: cannot be written: {error.strerror}; name another file with -o") from error
 
 
 def _is_evaluation(source: Source) -> bool:

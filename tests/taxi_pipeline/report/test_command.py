@@ -77,6 +77,12 @@ def test_a_directory_is_not_replaced_by_a_page(failed: RunResult, tmp_path: Path
         report.write(failed, tmp_path)
 
 
+def test_where_nothing_can_be_written_is_said(failed: RunResult, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/page.html: cannot be written: .+; name another file"):
+        report.write(failed, tmp_path / "file" / "page.html")
+
+
 def test_an_artifact_that_is_gone_is_named(tmp_path: Path, failed: RunResult) -> None:
     record = failed.to_json()
     artifact = {"type": "system.Artifact", "path": "artifacts/gone", "metadata": {}, "name": "", "schema_version": "0"}
