@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -51,9 +52,8 @@ def endpoint():
 @pytest.fixture
 def options(endpoint, monkeypatch) -> ClusterOptions:
     # gRPC needs TensorFlow; that both protocols are asked is shown end to end.
-    monkeypatch.setattr(
-        "components.tf_serving_deploy.cluster._servers", lambda _name, options: {"REST": options.rest_url}
-    )
+    module = sys.modules[roll_out.__module__]  # its dotted name would lead to the factory tf_serving_deploy
+    monkeypatch.setattr(module, "_servers", lambda _name, options: {"REST": options.rest_url})
     return ClusterOptions(namespace="models", rest_url=endpoint.url, deadline_seconds=2)
 
 
