@@ -58,7 +58,7 @@ def roll_out(
         cluster.wait(model_name)
         with ExitStack() as stack:
             clients = {
-                protocol: stack.enter_context(connect(server, model_name, timeout=REQUEST_TIMEOUT))
+                protocol: stack.enter_context(connect(server, model_name, version=version, timeout=REQUEST_TIMEOUT))
                 for protocol, server in _servers(model_name, options).items()
             }
             return prove(requests, clients)
