@@ -11,7 +11,6 @@ from typing import Any
 from components.deployment.golden import GoldenRequest, compare_answers, summary
 from components.deployment.model_base import open_model_base
 from components.deployment.prepare import Candidate, prepare
-from components.errors import InputError
 from components.ml_engine_deploy.endpoint import Vertex, VertexError, share_traffic
 from components.ml_engine_deploy.options import VertexOptions
 from components.outputs import whole_file
@@ -154,21 +153,3 @@ def _ask(client: VertexClient, deployed_model: str, requests: Sequence[GoldenReq
         else:
             raise VertexError(f"{client.server}: none of {TRIES} requests was answered by {deployed_model}")
     return answers
-
-
-def check_endpoint_name(endpoint: str) -> str:
-    """Take the region out of an endpoint's resource name.
-
-    Args:
-        endpoint: ``projects/P/locations/L/endpoints/E``.
-
-    Returns:
-        The region.
-
-    Raises:
-        InputError: It is no such name.
-    """
-    parts = endpoint.split("/")
-    if len(parts) != 6 or parts[::2] != ["projects", "locations", "endpoints"] or not all(parts):
-        raise InputError(f"endpoint {endpoint!r}: must be projects/P/locations/L/endpoints/E")
-    return parts[3]

@@ -31,15 +31,13 @@ class VertexClient(Client):
     """
 
     def __init__(self, endpoint: str, *, timeout: float = 30.0, service: Any = None) -> None:
-        parts = endpoint.split("/")
-        if len(parts) != 6 or parts[::2] != ["projects", "locations", "endpoints"] or not all(parts):
-            raise InputError(f"endpoint {endpoint!r}: must be projects/P/locations/L/endpoints/E")
+        region = region_of(endpoint)
         super().__init__(f"vertex:{endpoint}", timeout)
         self._endpoint = endpoint
         self.answered_by = ""
         if service is None:
             api = require("google.cloud.aiplatform_v1", "cloud")
-            host = f"{parts[3]}-aiplatform.googleapis.com"
+            host = f"{region}-aiplatform.googleapis.com"
             service = api.PredictionServiceClient(client_options={"api_endpoint": host})
         self._service = service
 
@@ -75,6 +73,24 @@ class VertexClient(Client):
 
     def _ask_columns(self) -> dict[str, str]:
         return {}
+
+
+def region_of(endpoint: str) -> str:
+    """Take the region out of an endpoint's resource name.
+
+    Args:
+        endpoint: ``projects/P/locations/L/endpoints/E``.
+
+    Returns:
+        The region.
+
+    Raises:
+        InputError: It is no such name.
+    """
+    parts = endpoint.split("/")
+    if len(parts) != 6 or parts[::2] != ["projects", "locations", "endpoints"] or not all(parts):
+        raise InputError(f"endpoint {endpoint!r}: must be projects/P/locations/L/endpoints/E")
+    return parts[3]
 
 
 def _plain(value: Any) -> Any:

@@ -17,10 +17,10 @@ def endpoint_command(action: str, endpoint: str, emulator: str) -> None:
       taxi-pipeline endpoint show projects/my-project/locations/us-central1/endpoints/123
       taxi-pipeline endpoint promote projects/my-project/locations/us-central1/endpoints/123
     """
-    from components.ml_engine_deploy.deploy import check_endpoint_name
     from components.ml_engine_deploy.endpoint import Vertex
+    from components.serving.vertex_client import region_of
 
-    services = Vertex(check_endpoint_name(endpoint), emulator)
+    services = Vertex(region_of(endpoint), emulator)
     if action == "promote":
         click.echo(f"deployment {services.promote(endpoint)} has all the traffic; the others are undeployed")
     elif action == "roll-back":
