@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -48,6 +49,8 @@ _TASK_FIELDS = (
     "retryPolicy",
     "iteratorPolicy",
 )
+_ARGO_DISPLAYS = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]{0,61}[a-zA-Z0-9]")
+"""What Argo takes as a display name; any other would fail the task. The Pipelines UI reads an annotation of the pod."""
 _ANY_END = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
 
 
@@ -232,6 +235,9 @@ class Lowering:
         known(caching, "enableCache", "cacheKey", where=f"{where}: caching")
         age = self._settings.memoize
         template = step.template(base, lists, provided, fingerprint=age is not None)
+        shown = task.get("taskInfo", {}).get("name", "")
+        if shown != step.task:
+            template["metadata"]["annotations"]["pipelines.kubeflow.org/task_display_name"] = shown
         if age and caching.get("enableCache") and step.protocol:
             template["memoize"] = memoization(template, component, caching.get("cacheKey"), age, self._settings)
         return template
@@ -280,12 +286,12 @@ class Lowering:
             template["outputs"] = unrolled_outputs(outputs, len(constants))
             counts = dict.fromkeys(outputs["artifacts"], len(constants))
             return self._add(base, template), counts
-        entry = self._iteration("iteration", body, passed, item, tag("item"))
+        # Each item is a list of one: of a list Argo gives the JSON, of a string something between text and JSON.
+        entry = self._iteration("iteration", body, passed, item, tag(encoded("fromJSON(item)[0]")))
         if "raw" in source:
-            entry["withParam"] = encode([encode(constant) for constant in json.loads(source["raw"])])
+            entry["withParam"] = encode([[constant] for constant in json.loads(source["raw"])])
         else:
-            given = input_parameter(source["inputParameter"])
-            entry["withParam"] = tag(f"toJson(map(fromJSON({given}), {encoded('#')}))")
+            entry["withParam"] = tag(encoded(f"map(fromJSON({input_parameter(source['inputParameter'])}), [#])"))
         template["dag"] = {"tasks": [entry]}
         if outputs.get("parameters"):
             template["outputs"] = {"parameters": [collected(name) for name in sorted(outputs["parameters"])]}
@@ -392,7 +398,9 @@ def _retry(policy: Mapping[str, Any], where: str) -> Json:
 
 def _display(name: str, task: Mapping[str, Any]) -> Json:
     shown = task.get("taskInfo", {}).get("name", name)
-    return {} if shown == name else {"annotations": {"workflows.argoproj.io/display-name": shown}}
+    if shown == name or not _ARGO_DISPLAYS.fullmatch(shown):
+        return {}
+    return {"annotations": {"workflows.argoproj.io/display-name": shown}}
 
 
 __all__ = ["Lowering"]

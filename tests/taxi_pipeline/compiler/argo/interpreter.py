@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from expr_lang import evaluate
+from expr_lang import evaluate, go_json
 from substitution import substitute
 
 _DONE = ("Succeeded", "Skipped")
@@ -177,7 +177,7 @@ class Interpreter:
         limit = template.get("parallelism", len(items) or 1)
         self.most_children[path] = limit
         for at, item in enumerate(items):
-            child = substitute(task, {"item": item if isinstance(item, str) else json.dumps(item)})
+            child = substitute(task, {"item": go_json(item)[1:-1] if isinstance(item, str) else go_json(item)})
             children.append(self._execute(task["template"], _arguments(child), artifacts, f"{path}({at}:{item})"))
         return _gathered(children)
 
