@@ -97,7 +97,6 @@ def _environment() -> Environment:
         "seconds": seconds,
         "memory": memory,
         "plain": _plain,
-        "unbroken": _unbroken,
     }
     environment.globals |= {
         "shown": SHOWN,
@@ -155,8 +154,3 @@ def _span(run: Run | None) -> float:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _unbroken(name: str) -> str:
-    """Let a slice's name break between its columns, not inside of one."""
-    return name.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")

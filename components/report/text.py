@@ -32,8 +32,10 @@ def cell_text(value: Any, kind: str) -> str:
         return f"{value:,.0f}"
     if kind == "interval":
         return f"{cell_text(value[0], 'number')} … {cell_text(value[1], 'number')}"
-    sign = "+" if kind == "signed" and value > 0 else ""
-    return minus(sign + (f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"))
+    said = f"{abs(value):.4f}" if abs(value) < 1000 else f"{abs(value):,.0f}"
+    if said == "0.0000":
+        return said  # neither more nor less, as far as is shown
+    return f"{MINUS if value < 0 else '+' if kind == 'signed' else ''}{said}"
 
 
 def number(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import time
 from pathlib import Path
@@ -107,4 +108,9 @@ def test_serving_from_a_run_that_the_notebook_makes_itself(tmp_path: Path) -> No
         if output.output_type == "stream" and output.name == "stdout"
     ]
     (rest,) = [text for text in printed if "by gRPC:" in text]
-    assert "predictions" in rest
+    by_rest, by_grpc = (ast.literal_eval(line.partition(": ")[2]) for line in rest.splitlines())
+    assert len(by_grpc) == 5
+    assert [row[0] for row in by_rest] == pytest.approx(by_grpc, rel=1e-5)
+    paid = [float(text.split()[-1]) for text in printed[-2].splitlines()] if len(printed) > 1 else []
+    assert len(paid) == 2
+    assert paid[0] < 0.1 < paid[1], "a trip paid by card may well come with a tip"

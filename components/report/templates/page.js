@@ -1,17 +1,18 @@
 "use strict";
 // Everything is on the page before this runs; it adds sorting, filtering, paging and the movable threshold.
 const read = (id) => { const at = document.getElementById(id); return at && JSON.parse(at.textContent); };
-const minus = (text) => text.replace("-", "−");
 const grouped = (value) => Math.round(value).toLocaleString("en-US");
-const decimals = (value) => minus(Math.abs(value) < 1000 ? value.toFixed(4) : grouped(value));
 
-// The same texts as cell_text() in table.py writes.
+// The same texts as cell_text() in text.py writes.
 function cellText(value, kind) {
   if (value === null) return "–";
   if (kind === "text") return value;
   if (kind === "count") return grouped(value);
-  if (kind === "interval") return `${decimals(value[0])} … ${decimals(value[1])}`;
-  return (kind === "signed" && value > 0 ? "+" : "") + decimals(value);
+  if (kind === "interval") return value.map((end) => cellText(end, "number")).join(" … ");
+  const size = Math.abs(value);
+  const said = size < 1000 ? size.toFixed(4) : grouped(size);
+  if (said === "0.0000") return said;
+  return (value < 0 ? "−" : kind === "signed" ? "+" : "") + said;
 }
 
 function slices() {
@@ -63,8 +64,7 @@ function slices() {
       row.slice(0, -1).forEach((value, at) => {
         const cell = document.createElement(at ? "td" : "th");
         if (at) { if (columns[at].kind !== "text") cell.className = "n"; } else cell.scope = "row";
-        const text = cellText(value, columns[at].kind);
-        cell.textContent = at ? text : text.replaceAll(" = ", "\u00a0=\u00a0");
+        cell.textContent = cellText(value, columns[at].kind);
         line.append(cell);
       });
       return line;
