@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import socket
 import subprocess
@@ -182,8 +183,7 @@ def test_a_model_that_answers_otherwise_than_evaluated_is_not_published(chain, t
 
 
 def test_a_version_that_fails_its_proof_is_withdrawn(chain, tmp_path, monkeypatch):
-    import components.tf_serving_deploy.deploy as module
-
+    module = importlib.import_module("components.tf_serving_deploy.deploy")  # the package's name is the factory's, too
     deploy_chain(chain, tmp_path)
 
     def disagree(_prepared, base_path, model_name, version):
