@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "taxi_pipeline" / "compiler" / "argo"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "taxi_pipeline" / "compiler" / "argo")]
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def go_program() -> Callable[[str], Path]:
             pytest.skip("Go is not installed (https://go.dev/dl)")
         program.parent.mkdir(parents=True, exist_ok=True)
         scratch = program.with_suffix(f".{os.getpid()}")
-        command = [go, "build", "-trimpath", "-mod=readonly", "-buildvcs=false", "-o", str(scratch), "."]
+        command = [go, "build", "-mod=readonly", "-buildvcs=false", "-o", str(scratch), "."]
         done = subprocess.run(command, cwd=HERE / name, capture_output=True, text=True)
         if done.returncode != 0 and _unreachable(done.stderr):
             pytest.skip(f"the Go modules are not to be had here: {done.stderr.strip().splitlines()[-1]}")

@@ -443,6 +443,12 @@ def constant_command():
     print_constants()
 
 
+@dsl.pipeline(name="limited")
+def limited():
+    with dsl.ParallelFor([1, 2, 3, 4, 5], parallelism=2) as item:
+        add(a=item)
+
+
 PIPELINES = {
     name: made
     for name, made in list(globals().items())
