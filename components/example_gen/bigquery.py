@@ -75,11 +75,23 @@ class BigQueryTable:
             DuckDB's SQL for the result, and no parameters.
         """
         name = f"rows_of_{self.handle.parameter}"
-        with _understood(self.handle):
+        with understood(self.handle):
+            connection.register(name, self._read(self.run(selection)))
+        return f"SELECT * FROM {name}", {}
+
+    def run(self, selection: Selection) -> Any:
+        """Let BigQuery run a selection.
+
+        Args:
+            selection: Of `table`.
+
+        Returns:
+            ``google.cloud.bigquery.TableReference`` of the table in which BigQuery keeps the result, for about a day.
+        """
+        with understood(self.handle):
             job = self._start(selection, dry_run=False)
             job.result()
-            connection.register(name, self._read(job.destination))
-        return f"SELECT * FROM {name}", {}
+        return job.destination
 
     def _read(self, table: Any) -> pa.RecordBatchReader:
         """Stream a table by the Storage API."""
@@ -110,7 +122,7 @@ class BigQueryTable:
         Returns:
             Bytes.
         """
-        with _understood(self.handle):
+        with understood(self.handle):
             return int(self._start(selection, dry_run=True).total_bytes_processed)
 
     def check(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -155,7 +167,7 @@ def open_table(
     from google.cloud.bigquery import DatasetReference
 
     owner, dataset, name = handle.location.rsplit(".", 2)
-    with _understood(handle):
+    with understood(handle):
         table = client.get_table(DatasetReference(owner, dataset).table(name))
     kinds = {
         field.name: "OTHER" if field.mode == "REPEATED" else _KINDS.get(field.field_type, "OTHER")
@@ -218,8 +230,18 @@ def check_access(project: str) -> None:
 
 
 @contextmanager
-def _understood(handle: Handle) -> Iterator[None]:
-    """Make errors of BigQuery's that a person can mend ones that say how."""
+def understood(handle: Handle) -> Iterator[None]:
+    """Make errors of BigQuery's that a person can mend ones that say how.
+
+    Args:
+        handle: What is read.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        InputError: In place of such an error.
+    """
     from google.api_core import exceptions
     from google.auth.exceptions import GoogleAuthError
 

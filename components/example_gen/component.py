@@ -25,6 +25,7 @@ def example_gen(
     splits: list = ["train", "eval"],  # noqa: B006
     project: str = "",
     location: str = "",
+    read_mode: str = "local",
 ):
     """Read typed examples from files or BigQuery, describe them, and compare them with their schema.
 
@@ -46,6 +47,7 @@ def example_gen(
         splits: What to read: train, eval or both.
         project: The Google Cloud project that pays for BigQuery's queries.
         location: Where BigQuery runs them; empty leaves it to the table.
+        read_mode: Who reads the result of BigQuery's query: local, this step's process, or cloud, a Beam pipeline.
     """
     from components.example_gen.read import read_examples
     from components.example_gen.request import ReadParameters
@@ -65,6 +67,7 @@ def example_gen(
         splits=splits,
         project=project,
         location=location,
+        read_mode=read_mode,
     )
     examples.metadata.update(
         read_examples(parameters, examples=examples.path, statistics=statistics.path, anomalies=anomalies.path)

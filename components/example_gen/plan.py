@@ -83,11 +83,13 @@ def plan_read(parameters: ReadParameters) -> Plan:
         InputError: A parameter or a source is wrong, or a window is empty.
     """
     request = make_request(parameters, load_schema(parameters.schema))
-    handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request)
+    handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request, parameters.read_mode)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         with naming_objects(scratch):
-            sources = open_sources(handles, request, Access(scratch, parameters.project, parameters.location))
+            sources = open_sources(
+                handles, request, Access(scratch, parameters.project, parameters.location, parameters.read_mode)
+            )
             return Plan([_plan(source, scratch) for source in sources], prove_by_rule(sources))
 
 

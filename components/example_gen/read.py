@@ -45,11 +45,13 @@ def read_examples(
     """
     loaded = load_schema(parameters.schema)
     request = make_request(parameters, loaded)
-    handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request)
+    handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request, parameters.read_mode)
     with whole_directory(examples) as out, tempfile.TemporaryDirectory(dir=out.parent, prefix=".reading.") as name:
         scratch = Path(name)
         with naming_objects(scratch):
-            sources = open_sources(handles, request, Access(scratch, parameters.project, parameters.location))
+            sources = open_sources(
+                handles, request, Access(scratch, parameters.project, parameters.location, parameters.read_mode)
+            )
             rows: dict[str, int] = {}
             for source in sources:
                 rows |= write_rows(source, scratch, out)

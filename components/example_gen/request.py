@@ -14,6 +14,7 @@ from components.example_gen.windows import parse_window
 from components.schema import column_types
 
 SPLITS = ("train", "eval")
+READ_MODES = ("local", "cloud")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class ReadParameters:
         splits: What to read: ``train``, ``eval`` or both.
         project: The Google Cloud project that pays for BigQuery's queries.
         location: Where BigQuery runs them; empty leaves it to the table.
+        read_mode: Who reads the result of BigQuery's query by its Storage API: ``local``, this process, or ``cloud``, a
+            Beam pipeline, which reads nothing else.
     """
 
     input_handle_train: str
@@ -54,6 +57,7 @@ class ReadParameters:
     splits: Sequence[str] = SPLITS
     project: str = ""
     location: str = ""
+    read_mode: str = "local"
 
 
 def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Request:
@@ -75,6 +79,8 @@ def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Reque
         raise InputError(f"max_rows={rows!r}: must be a whole number of at least 0 (0 takes all rows)")
     if not parameters.splits or not set(parameters.splits) <= set(SPLITS):
         raise InputError(f"splits={list(parameters.splits)!r}: must be one or both of {', '.join(SPLITS)}")
+    if parameters.read_mode not in READ_MODES:
+        raise InputError(f"read_mode={parameters.read_mode!r}: must be one of {', '.join(READ_MODES)}")
     derived = parse_derived(parameters.derived_columns)
     for name, expression in derived.items():
         if name not in types:

@@ -17,7 +17,7 @@ from components.example_gen.selection import NO_WHOLE_NUMBER, SPLIT, time_range
 from components.example_gen.sources import Source
 from components.example_gen.write import write_splits
 
-Run = Callable[[duckdb.DuckDBPyConnection, str, dict[str, Any]], dict[str, int]]
+Run = Callable[[duckdb.DuckDBPyConnection], dict[str, int]]
 
 
 def write_rows(source: Source, scratch: Path, examples: Path) -> dict[str, int]:
@@ -35,7 +35,14 @@ def write_rows(source: Source, scratch: Path, examples: Path) -> dict[str, int]:
         InputError: A row cannot be read, the source changes meanwhile, or a split has no row.
     """
 
-    def write(connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> dict[str, int]:
+    def write(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        if source.by_beam:
+            from components.example_gen.beam_read import write_splits_by_beam
+            from components.example_gen.bigquery import BigQueryTable
+
+            assert isinstance(source.table, BigQueryTable)  # parse_handles lets no other through
+            return write_splits_by_beam(source.table, source.selection, source.request.types, examples)
+        query, parameters = source.table.query(connection, source.selection)
         return write_splits(connection, query, parameters, source.request.types, examples, source.selection.splits)
 
     return _run(source, scratch, write)
@@ -55,7 +62,8 @@ def count_rows(source: Source, scratch: Path) -> dict[str, int]:
         InputError: As `write_rows`.
     """
 
-    def count(connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> dict[str, int]:
+    def count(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        query, parameters = source.table.query(connection, source.selection)
         found = connection.execute(f"SELECT {SPLIT}, count(*) FROM ({query}) GROUP BY ALL", parameters).fetchall()
         return {**dict.fromkeys(source.selection.splits, 0), **dict(found)}
 
@@ -65,7 +73,7 @@ def count_rows(source: Source, scratch: Path) -> dict[str, int]:
 def _run(source: Source, scratch: Path, run: Run) -> dict[str, int]:
     with connect(scratch) as connection:
         try:
-            rows = run(connection, *source.table.query(connection, source.selection))
+            rows = run(connection)
             source.table.check(connection)
             for split, count in rows.items():
                 if not count:

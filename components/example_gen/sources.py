@@ -59,15 +59,19 @@ class Source:
         request: For this table: its key, and the splits it gives.
         fold: Whether the key's hash says a row's split.
         selection: The query.
+        by_beam: Whether Beam reads its result.
     """
 
     table: Table
     request: Request
     fold: bool
     selection: Selection
+    by_beam: bool = False
 
 
-def parse_handles(input_handle_train: str, input_handle_eval: str, request: Request) -> dict[str, Handle]:
+def parse_handles(
+    input_handle_train: str, input_handle_eval: str, request: Request, read_mode: str = "local"
+) -> dict[str, Handle]:
     """Parse the handles of the splits that are asked.
 
     Args:
@@ -75,18 +79,26 @@ def parse_handles(input_handle_train: str, input_handle_eval: str, request: Requ
         input_handle_eval: Where eval rows are.
         request: Says which splits are asked. The other handle may be empty; it still tells whether the splits share
             a source.
+        read_mode: Of `ReadParameters`.
 
     Returns:
-        Handles by parameter.
+        Handles by split.
 
     Raises:
-        InputError: A handle is of no known kind, or empty.
+        InputError: A handle is of no known kind, or empty, or of one that the mode cannot read.
     """
     given = {"train": input_handle_train, "eval": input_handle_eval}
     for split in request.windows:
         if not given[split].strip():
             raise InputError(f"input_handle_{split} is empty; name a source, or leave {split!r} out of splits")
-    return {split: parse_handle(text, f"input_handle_{split}") for split, text in given.items() if text.strip()}
+    handles = {split: parse_handle(text, f"input_handle_{split}") for split, text in given.items() if text.strip()}
+    for handle in handles.values():
+        if read_mode == "cloud" and handle.kind != "bigquery":
+            raise InputError(
+                f"{handle}: read_mode=cloud reads BigQuery tables only, and this names files; give "
+                "bq://project.dataset.table, or read_mode=local"
+            )
+    return handles
 
 
 @dataclass(frozen=True)
@@ -97,11 +109,13 @@ class Access:
         scratch: Where copies of remote files may lie while they are read.
         project: The Google Cloud project that pays for BigQuery's queries.
         location: Where BigQuery runs them; empty leaves it to the table.
+        read_mode: Of `ReadParameters`.
     """
 
     scratch: Path
     project: str = ""
     location: str = ""
+    read_mode: str = "local"
 
 
 def open_sources(handles: Mapping[str, Handle], request: Request, access: Access) -> list[Source]:
@@ -143,7 +157,7 @@ def _open(handle: Handle, request: Request, access: Access, *, fold: bool) -> So
         selection = select(request, table.table, table.kinds, fold=fold)
     except InputError as error:
         raise InputError(f"{handle}: {error}") from None
-    return Source(table, request, fold, selection)
+    return Source(table, request, fold, selection, by_beam=access.read_mode == "cloud")
 
 
 def _same(train: Handle, eval_: Handle) -> bool:

@@ -44,15 +44,9 @@ def write_splits(
     Returns:
         Rows by split.
     """
-    columns = ", ".join(
-        f"CAST({quote_name(name)} AS {_DUCKDB[kind]}) AS {quote_name(name)}" for name, kind in types.items()
-    )
-    # Rows may share a key; their content then says which comes first.
-    content = ", ".join(map(quote_name, types))
-    ordered = f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {ORDER}, hash({content})"
-    schema = pa.schema([*((name, ARROW[kind]) for name, kind in types.items()), (KEY, pa.string())])
+    schema = file_schema(types)
     writers = {split: _SplitWriter(directory / split, schema) for split in splits}
-    for batch in connection.execute(ordered, dict(parameters)).to_arrow_reader(ROWS_PER_GROUP):
+    for batch in connection.execute(in_order(query, types), dict(parameters)).to_arrow_reader(ROWS_PER_GROUP):
         rows = pa.Table.from_batches([batch])
         for split in rows[SPLIT].unique().to_pylist():
             mask = pc.equal(rows[SPLIT], split)
@@ -60,6 +54,49 @@ def write_splits(
     for writer in writers.values():
         writer.close()
     return {split: writer.rows for split, writer in writers.items()}
+
+
+def in_order(query: str, types: Mapping[str, str]) -> str:
+    """Put a query's rows into the order and the types of a split's files.
+
+    Args:
+        query: Gives the columns of ``types``, then a row's key, split and order.
+        types: ``INT``, ``FLOAT`` or ``BYTES`` by column.
+
+    Returns:
+        DuckDB's SQL for the columns of ``types``, a row's key and its split.
+    """
+    columns = ", ".join(
+        f"CAST({quote_name(name)} AS {_DUCKDB[kind]}) AS {quote_name(name)}" for name, kind in types.items()
+    )
+    # Rows may share a key; their content then says which comes first.
+    content = ", ".join(map(quote_name, types))
+    return f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {ORDER}, hash({content})"
+
+
+def file_schema(types: Mapping[str, str]) -> pa.Schema:
+    """Say what a split's files hold.
+
+    Args:
+        types: ``INT``, ``FLOAT`` or ``BYTES`` by column.
+
+    Returns:
+        The Arrow schema: these columns, then the key.
+    """
+    return pa.schema([*((name, ARROW[kind]) for name, kind in types.items()), (KEY, pa.string())])
+
+
+def file_name(number: int, count: int) -> str:
+    """Name one of a split's files.
+
+    Args:
+        number: Its place, from 0.
+        count: How many files the split has.
+
+    Returns:
+        The name.
+    """
+    return f"data-{number:05d}-of-{count:05d}.parquet"
 
 
 class _SplitWriter:
@@ -88,7 +125,7 @@ class _SplitWriter:
         if self._writer:
             self._writer.close()
         for number, path in enumerate(self._paths):
-            path.rename(self._directory / f"data-{number:05d}-of-{len(self._paths):05d}.parquet")
+            path.rename(self._directory / file_name(number, len(self._paths)))
 
     def _write_group(self, rows: pa.Table) -> None:
         if self.rows % ROWS_PER_FILE == 0:
