@@ -11,6 +11,7 @@ from components.image import IMAGE
 
 # Inside a step KFP sets this, and its `dsl` then has no decorators: a step imports the work, never the factories.
 if os.environ.get("_KFP_RUNTIME") != "true":
+    from components.call import call
     from components.compare.component import compare
     from components.cross_judge.component import cross_judge
     from components.drift.component import drift
@@ -25,6 +26,7 @@ if os.environ.get("_KFP_RUNTIME") != "true":
 __all__ = [
     "IMAGE",
     "InputError",
+    "call",
     "compare",
     "cross_judge",
     "drift",

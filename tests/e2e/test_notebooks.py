@@ -79,7 +79,7 @@ def runs(workflow1_run: RunResult, tmp_path: Path) -> Path:
 @pytest.mark.e2e
 def test_each_component_on_its_own(tmp_path: Path) -> None:
     notebook = execute(NOTEBOOKS[0], tmp_path)
-    assert any("Verdict(blessed=" in text for text in results(notebook, "text/plain"))
+    assert any("blessed: " in text for text in results(notebook, "text/plain"))
     (page,) = framed(notebook)
     assert "The model reaches AUC" in page.text
     assert "Error" not in errors(notebook)
