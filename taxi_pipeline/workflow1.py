@@ -42,6 +42,7 @@ def workflow1(
     ml_engine_base_path: str = "",
     project: str = "",
     location: str = "",
+    read_mode: str = "local",
     region: str = "us-central1",
 ) -> Outputs:
     """Train one model on two feature-engineering variants and compare them on the same eval trips.
@@ -70,6 +71,7 @@ def workflow1(
             deploys nothing.
         project: The Google Cloud project of BigQuery's queries and of Vertex AI.
         location: Where BigQuery runs its queries.
+        read_mode: Who reads the result of BigQuery's query: local, the process of the step, or cloud, a Beam pipeline.
         region: Of Vertex AI's endpoints.
     """
     rows = example_gen(
@@ -86,6 +88,7 @@ def workflow1(
         eval_ts2=ts2,
         project=project,
         location=location,
+        read_mode=read_mode,
     )
     training = {
         "model_module": model_module,

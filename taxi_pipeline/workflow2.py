@@ -47,6 +47,7 @@ def workflow2(
     ml_engine_base_path: str = "",
     project: str = "",
     location: str = "",
+    read_mode: str = "local",
     region: str = "us-central1",
 ) -> Outputs:
     """Train one model on two date windows and judge both on the same recent trips.
@@ -82,6 +83,7 @@ def workflow2(
             deploys nothing.
         project: The Google Cloud project of BigQuery's queries and of Vertex AI.
         location: Where BigQuery runs its queries.
+        read_mode: Who reads the result of BigQuery's query: local, the process of the step, or cloud, a Beam pipeline.
         region: Of Vertex AI's endpoints.
     """
     source = {
@@ -94,6 +96,7 @@ def workflow2(
         "max_rows": max_rows,
         "project": project,
         "location": location,
+        "read_mode": read_mode,
     }
     planned = plan_windows(
         **source, ts1_1=ts1_1, ts2_1=ts2_1, ts1_2=ts1_2, ts2_2=ts2_2, eval_ts1=eval_ts1, eval_ts2=eval_ts2

@@ -24,6 +24,7 @@ def plan_windows(
     max_rows: int = 0,
     project: str = "",
     location: str = "",
+    read_mode: str = "local",
 ) -> NamedTuple("Outputs", [("eval_ts1", str), ("eval_ts2", str), ("disjoint", str)]):
     """Check that two train windows and an eval window hold rows, and that no eval row is a train row of either.
 
@@ -43,6 +44,7 @@ def plan_windows(
         max_rows: How many rows to take of each source; 0 takes all.
         project: The Google Cloud project that pays for BigQuery's queries.
         location: Where BigQuery runs them.
+        read_mode: Who will read the result of BigQuery's query; cloud goes with BigQuery tables only.
 
     Returns:
         The eval window, and the proof.
@@ -63,6 +65,7 @@ def plan_windows(
             eval_ts2=eval_ts2,
             project=project,
             location=location,
+            read_mode=read_mode,
         ),
         [(ts1_1, ts2_1), (ts1_2, ts2_2)],
     )
