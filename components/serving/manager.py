@@ -7,6 +7,7 @@ what it has begun before it is unloaded. A version that cannot be loaded leaves 
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import threading
 import time
@@ -287,6 +288,7 @@ class Manager:
                 version.servable, version.state = None, END
                 version.batchers.clear()
                 self._changed.notify_all()
+            gc.collect()  # a graph refers to itself; what waits for the collector adds up, some MB a version
             LOG.info("%s version %d unloaded", model.config.name, number)
 
     def _whole_versions(self, base_path: str) -> dict[int, tuple[float, int]]:

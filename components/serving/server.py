@@ -58,7 +58,7 @@ class ModelServer:
         self.metrics = ServerMetrics()
         self.manager = Manager(models, self.options.poll_seconds, self.metrics.observe_batch)
         self._inference = Inference(self.manager, self.options.request_timeout)
-        self._rest = RestServer(self._inference, self.metrics, self.options.max_request_bytes)
+        self._rest: RestServer | None = None
         self._grpc: Any = None
         self.port = 0
         self.rest_api_port = 0
@@ -82,6 +82,7 @@ class ModelServer:
                 self.rest_api_port = listening.getsockname()[1]
                 self.manager.start()
                 self._grpc.start()
+                self._rest = RestServer(self._inference, self.metrics, options.max_request_bytes)
                 self._rest.start(listening)
                 on_error.pop_all()
         except BaseException:
@@ -96,7 +97,8 @@ class ModelServer:
             grace: Seconds to wait for them.
         """
         self._grpc.stop(grace).wait()
-        self._rest.stop(grace)
+        if self._rest:
+            self._rest.stop(grace)
         self.manager.stop()
 
     def available(self) -> dict[str, list[int]]:
