@@ -23,6 +23,7 @@ BIGQUERY = (
     "numpy<3",
     "pytz",
 )
+PROXY = ("trustme==1.2.1",)
 STORAGE = ("gcp-storage-emulator==2026.7.19",)
 
 

@@ -1,11 +1,14 @@
-"""One query, two engines: BigQuery's emulator and DuckDB read the same rows from the same table."""
+"""One query, two engines: BigQuery's emulator and DuckDB read the same rows from the same table; so does Beam."""
 
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +32,7 @@ from components.example_gen.plan import plan_read
 from components.example_gen.request import ReadParameters
 
 from .conftest import DERIVED, HEADER
-from .emulators import BIGQUERY, free_port, make_environment, running
+from .emulators import BIGQUERY, PROXY, free_port, make_environment, running
 
 PROJECT = "test-project"
 TYPES = ["STRING", "TIMESTAMP", "INT64", "FLOAT64", "STRING", "STRING"]
@@ -56,8 +59,8 @@ class ResultsInTables(bq.Client):
 
 
 @pytest.fixture(scope="session")
-def emulator(request, tmp_path_factory) -> Iterator[tuple[bq.Client, Any]]:
-    """A client of the emulated BigQuery, and one of its Storage API, by gRPC."""
+def ports(request, tmp_path_factory) -> Iterator[tuple[int, int]]:
+    """Where the emulated BigQuery listens, and its Storage API."""
     folder = make_environment(request.config.cache.mkdir("emulators") / "bigquery", BIGQUERY)
     home = tmp_path_factory.mktemp("home")
     install = "import duckdb_extensions as d; d.import_extension('icu'); d.import_extension('spatial')"
@@ -65,14 +68,21 @@ def emulator(request, tmp_path_factory) -> Iterator[tuple[bq.Client, Any]]:
     rest, storage = free_port(), free_port()
     command = [str(folder / "bin/bqemulator"), "start", "--rest-port", str(rest), "--grpc-port", str(storage)]
     with running(command, rest, home / "log", HOME=str(home)):
-        client = ResultsInTables(
-            PROJECT, AnonymousCredentials(), client_options={"api_endpoint": f"http://127.0.0.1:{rest}"}
-        )
-        client.create_dataset("garden")
-        channel = grpc.insecure_channel(f"127.0.0.1:{storage}")
-        transport = BigQueryReadGrpcTransport(channel=channel)
-        yield client, bigquery_storage.BigQueryReadClient(transport=transport)
-        channel.close()
+        yield rest, storage
+
+
+@pytest.fixture(scope="session")
+def emulator(ports) -> Iterator[tuple[bq.Client, Any]]:
+    """A client of the emulated BigQuery, and one of its Storage API, by gRPC."""
+    rest, storage = ports
+    client = ResultsInTables(
+        PROJECT, AnonymousCredentials(), client_options={"api_endpoint": f"http://127.0.0.1:{rest}"}
+    )
+    client.create_dataset("garden")
+    channel = grpc.insecure_channel(f"127.0.0.1:{storage}")
+    transport = BigQueryReadGrpcTransport(channel=channel)
+    yield client, bigquery_storage.BigQueryReadClient(transport=transport)
+    channel.close()
 
 
 @pytest.fixture(scope="session")
@@ -120,8 +130,72 @@ def wide(schema):
     )
 
 
-@pytest.mark.e2e
-@pytest.mark.parametrize(
+@pytest.fixture(scope="session")
+def proxied(ports, request, tmp_path_factory) -> Iterator[tuple[dict[str, str], Path]]:
+    """The environment in which Google's clients, which know of no emulator, reach it; and the log of their requests."""
+    folder = make_environment(request.config.cache.mkdir("emulators") / "proxy", PROXY)
+    home = tmp_path_factory.mktemp("proxy")
+    port, authority, key, log = free_port(), home / "ca.pem", home / "key.json", home / "log"
+    made_up = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+    key.write_text(json.dumps(made_up))
+    script = Path(__file__).with_name("google_proxy.py")
+    bundles = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "SSL_CERT_FILE")
+    with running([str(folder / "bin/python"), str(script), *map(str, (port, authority, *ports))], port, log):
+        environment = {
+            **dict.fromkeys(("https_proxy", "HTTPS_PROXY"), f"http://127.0.0.1:{port}"),
+            **dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost"),
+            **dict.fromkeys((*bundles, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"), str(authority)),
+            "GOOGLE_APPLICATION_CREDENTIALS": str(key),
+            "NO_GCE_CHECK": "true",
+        }
+        yield environment, log
+
+
+READ = """
+import json, sys
+from components.example_gen.read import read_examples
+from components.example_gen.request import ReadParameters
+given, outputs = map(json.loads, sys.argv[1:])
+print(json.dumps(read_examples(ReadParameters(**given), **outputs)))
+"""
+
+
+@pytest.fixture
+def read_by_beam(proxied, schema, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run example_gen with read_mode=cloud on a table, in a process of its own; outputs lie in tmp_path / "there"."""
+    environment, _ = proxied
+
+    def run(table: str, **parameters: Any) -> subprocess.CompletedProcess[str]:
+        given = {
+            "input_handle_train": table,
+            "input_handle_eval": table,
+            "schema": str(schema),
+            "key_column": "plant",
+            "derived_columns": DERIVED,
+            "time_column": "measured_at",
+            "project": PROJECT,
+            "read_mode": "cloud",
+            **parameters,
+        }
+        outputs = {name: str(tmp_path / "there" / name) for name in ("examples", "statistics", "anomalies")}
+        command = [sys.executable, "-c", READ, json.dumps(given), json.dumps(outputs)]
+        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=300)
+
+    return run
+
+
+def assert_same(here: dict[str, Any], there: dict[str, Any], root: Path) -> None:
+    """The same was recorded and written, byte by byte, as here and as there."""
+    assert {name: here[name] for name in here if name.startswith("rows")} == {
+        name: there[name] for name in there if name.startswith("rows")
+    }
+    files = [path.relative_to(root / "here") for path in sorted((root / "here").rglob("*.*"))]
+    assert len(files) >= 4
+    for file in files:
+        assert (root / "here" / file).read_bytes() == (root / "there" / file).read_bytes(), file
+
+
+in_all_ways = pytest.mark.parametrize(
     "parameters",
     [
         {},
@@ -131,17 +205,41 @@ def wide(schema):
     ],
     ids=["all", "sample", "windows", "sample of one split"],
 )
+
+
+@pytest.mark.e2e
+@in_all_ways
 def test_both_engines_read_the_same_examples(parameters, garden, connected, wide, read, tmp_path):
     given = {"derived_columns": COLUMNS, **parameters}
     here = read(garden, out="here", **given)
     there = read(f"bq://{PROJECT}.garden.plants", out="there", project=PROJECT, **given)
-    assert {name: here[name] for name in here if name.startswith("rows")} == {
-        name: there[name] for name in there if name.startswith("rows")
-    }
-    files = [path.relative_to(tmp_path / "here") for path in sorted((tmp_path / "here").rglob("*.*"))]
-    assert len(files) >= 4
-    for file in files:
-        assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes(), file
+    assert_same(here, there, tmp_path)
+
+
+@pytest.mark.e2e
+@in_all_ways
+def test_beam_reads_the_same_examples(parameters, garden, wide, proxied, read, read_by_beam, tmp_path):
+    given = {"derived_columns": COLUMNS, **parameters}
+    here = read(garden, out="here", **given)
+    _, log = proxied
+    before = len(log.read_text())
+    done = read_by_beam(f"bq://{PROJECT}.garden.plants", **given)
+    assert done.returncode == 0, done.stderr
+    assert_same(here, json.loads(done.stdout), tmp_path)
+    assert re.search(r"GET \S+/garden/tables/result_\S+ .*apache-beam", log.read_text()[before:])
+
+
+@pytest.mark.e2e
+def test_what_beam_cannot_write_is_an_error_and_nothing_is_written(garden, emulator, read_by_beam, tmp_path):
+    client, _ = emulator
+    client.query(
+        "CREATE OR REPLACE TABLE garden.tall AS "
+        "SELECT * REPLACE(IF(plant LIKE '%42', 1e300, height) AS height) FROM garden.plants"
+    ).result()
+    done = read_by_beam(f"bq://{PROJECT}.garden.tall")
+    assert done.returncode != 0
+    assert "garden.tall: column 'height': 1e+300 is too large for a 32-bit float" in done.stderr
+    assert not list((tmp_path / "there").iterdir())
 
 
 @pytest.mark.e2e

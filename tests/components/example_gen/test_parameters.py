@@ -140,6 +140,8 @@ def test_a_schema_may_have_any_column_names(read, rows, schema, tmp_path):
     [
         ({"max_rows": -1}, "max_rows=-1: must be a whole number of at least 0"),
         ({"max_rows": True}, "max_rows=True"),
+        ({"read_mode": "remote"}, "read_mode='remote': must be one of local, cloud"),
+        ({"read_mode": "cloud"}, "plants.csv: read_mode=cloud reads BigQuery tables only, and this names files"),
         ({"splits": []}, "must be one or both of train, eval"),
         ({"splits": ["test"]}, "must be one or both of train, eval"),
         ({"input_handle_eval": ""}, "input_handle_eval is empty"),
