@@ -48,6 +48,9 @@ def test_what_is_wrong_names_the_step():
         list(dry_run(workflow1, {"ts1": "2031-01-01"}))
     with pytest.raises(InputError, match="max_row"):
         list(dry_run(workflow1, {"max_row": 9}))
+    for workflow, step in ((workflow1, "example-gen"), (workflow2, "plan-windows")):
+        with pytest.raises(InputError, match=f"^{step}: .*read_mode=cloud reads BigQuery tables only"):
+            list(dry_run(workflow, {"read_mode": "cloud"}))
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
