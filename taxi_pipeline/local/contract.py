@@ -15,6 +15,9 @@ from taxi_pipeline.local.plan import Task
 from taxi_pipeline.local.result import Artifact
 from taxi_pipeline.local.values import Values
 
+# A browser and an editor tell by the name what a file is.
+_SUFFIXES = {"system.HTML": ".html", "system.Markdown": ".md"}
+
 
 def make_executor_input(task: Task, inputs: Values, outputs: Path) -> dict[str, Any]:
     """Lay a step's inputs and outputs out as KFP's ``ExecutorInput``.
@@ -63,7 +66,12 @@ def make_executor_input(task: Task, inputs: Values, outputs: Path) -> dict[str, 
             "artifacts": {
                 key: {
                     "artifacts": [
-                        {"name": key, "type": each["artifactType"], "uri": str(outputs / key), "metadata": {}}
+                        {
+                            "name": key,
+                            "type": each["artifactType"],
+                            "uri": str(outputs / (key + _SUFFIXES.get(each["artifactType"].get("schemaTitle"), ""))),
+                            "metadata": {},
+                        }
                     ]
                 }
                 for key, each in made.get("artifacts", {}).items()
