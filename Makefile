@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/taxi-pipeline run workflow1
 	@$(BIN)/python -m taxi_pipeline.workflow1 -o workflow1.tar.gz
-	@echo "workflow1.tar.gz is ready to be uploaded in the Pipelines UI"
+	@echo "ready to be uploaded in the Pipelines UI; to look at the analysis: $(BIN)/taxi-pipeline report RUN_DIR --open"
 
 test: setup
 	$(BIN)/python -m pytest

@@ -14,11 +14,9 @@ from typing import Any
 from components.deployment.gate import Pass
 from components.deployment.golden import EXTRA, GOLDEN_FILE
 from components.errors import InputError
+from components.package_hash import PACKAGE_VARIABLE
 
 RECEIPT_FILE = "receipt.json"
-
-PACKAGE_VARIABLE = "PIPELINE_PACKAGE_SHA256"
-"""Where whoever runs a package may say its SHA-256."""
 
 _DISTRIBUTIONS = ("keras", "tensorflow", "tensorflow-model-analysis", "tensorflow-transform", "tfx-bsl")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import InputError
+from components.package_hash import PACKAGE_VARIABLE
 from taxi_pipeline.local.contract import make_executor_input, read_outputs
 from taxi_pipeline.local.executors import Function, Importer
 from taxi_pipeline.local.launch import Ended, Launcher, NurseryLostError
@@ -164,7 +165,8 @@ class StepRunner:
 
         # Not below the run directory: sockets are made in it, and their paths must be short.
         with tempfile.TemporaryDirectory(prefix="taxi-", ignore_cleanup_errors=True) as temporary:
-            order["environment"] = {**task.environment, "TMPDIR": temporary}
+            package = {PACKAGE_VARIABLE: self._record.result.package_sha256}
+            order["environment"] = {**package, **task.environment, "TMPDIR": temporary}
             order_path = scratch / "order.json"
             order_path.write_text(json.dumps(order), encoding="utf-8")
             try:

@@ -5,6 +5,8 @@ import os
 import shutil
 
 import pytest
+from kfp import dsl
+from kfp.dsl import HTML, Output
 
 from components.errors import InputError
 from taxi_pipeline.compiler import compile_package
@@ -52,6 +54,27 @@ def test_record(tmp_path):
     assert step["peak_memory_bytes"] > 1 << 20
     measured = record["steps"]["measure"]
     assert (measured["metrics"], measured["parameters"]) == ({"auc": 0.75, "examples": 12}, {"Output": 0.5})
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def look_around(page: Output[HTML]) -> str:
+    import os
+    from pathlib import Path
+
+    Path(page.path).write_text("<p>hello</p>")
+    return os.environ["PIPELINE_PACKAGE_SHA256"]
+
+
+@dsl.pipeline(name="looking")
+def looking() -> str:
+    return look_around().outputs["Output"]
+
+
+def test_a_step_knows_its_package_and_a_page_is_named_as_one(tmp_path):
+    result = run(looking, run_dir=tmp_path)
+    assert result.outputs == {"Output": result.package_sha256}
+    assert result.artifact("look-around", "page").path == tmp_path / "artifacts" / "look-around" / "page.html"
+    assert (tmp_path / "artifacts" / "look-around" / "page.html").read_text() == "<p>hello</p>"
 
 
 def test_what_is_uploaded_is_what_runs(tmp_path):
