@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from components.example_gen.disjoint import prove_by_rule
+from components.example_gen.empty_windows import WindowCheck, checks_of_read
 from components.example_gen.gcs import naming_objects
 from components.example_gen.request import ReadParameters, make_request
 from components.example_gen.rows import count_rows
@@ -22,7 +23,7 @@ class PlannedQuery:
 
     Attributes:
         handle: The source, as it was given.
-        splits: What it is for.
+        purpose: What it is for.
         sql: The query, in BigQuery's SQL; files are read by the same query in DuckDB's.
         parameters: Its parameters.
         rows: What it would read, by split; None for BigQuery, which bills for counting.
@@ -30,14 +31,14 @@ class PlannedQuery:
     """
 
     handle: str
-    splits: tuple[str, ...]
+    purpose: str
     sql: str
     parameters: Mapping[str, int | datetime]
     rows: Mapping[str, int] | None
     bytes: int | None
 
     def __str__(self) -> str:
-        lines = [f"-- {self.handle}: {', '.join(self.splits)}", self.sql + ";"]
+        lines = [f"-- {self.handle}: {self.purpose}", self.sql + ";"]
         lines += [
             f"-- @{name} = {value.isoformat() if isinstance(value, datetime) else value}"
             for name, value in self.parameters.items()
@@ -56,12 +57,14 @@ class Plan:
     """What a read would do.
 
     Attributes:
-        queries: One a source.
+        queries: One a source; before them, for BigQuery, one a table that finds empty windows, if two splits are read.
         disjoint: The proof that no eval row can be a train row; None if reading must show it, by comparing keys.
+        sources: What would be read.
     """
 
     queries: list[PlannedQuery]
     disjoint: str | None
+    sources: list[Source]
 
     def __str__(self) -> str:
         proof = self.disjoint or "to be shown by comparing keys"
@@ -90,10 +93,26 @@ def plan_read(parameters: ReadParameters) -> Plan:
             sources = open_sources(
                 handles, request, Access(scratch, parameters.project, parameters.location, parameters.read_mode)
             )
-            return Plan([_plan(source, scratch) for source in sources], prove_by_rule(sources))
+            checks = [plan_check(check) for check in checks_of_read(sources)]
+            return Plan([*checks, *(_plan(source, scratch) for source in sources)], prove_by_rule(sources), sources)
+
+
+def plan_check(check: WindowCheck) -> PlannedQuery:
+    """Say what a count of the rows in windows would do, without doing it.
+
+    Args:
+        check: The count.
+
+    Returns:
+        The query, and the bytes that it would scan.
+    """
+    table, selection = check.source.table, check.selection
+    size = table.estimate(selection)
+    return PlannedQuery(str(table.handle), "are the windows empty?", selection.sql, selection.parameters, None, size)
 
 
 def _plan(source: Source, scratch: Path) -> PlannedQuery:
     selection, size = source.selection, source.table.estimate(source.selection)
     rows = count_rows(source, scratch) if size is None else None
-    return PlannedQuery(str(source.table.handle), selection.splits, selection.sql, selection.parameters, rows, size)
+    purpose = ", ".join(selection.splits)
+    return PlannedQuery(str(source.table.handle), purpose, selection.sql, selection.parameters, rows, size)

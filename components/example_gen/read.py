@@ -16,6 +16,7 @@ from components.example_gen.anomalies import Anomaly, find_anomalies
 from components.example_gen.columns import CONTENT_KEY
 from components.example_gen.dialect import connect
 from components.example_gen.disjoint import prove_disjoint
+from components.example_gen.empty_windows import checks_of_read
 from components.example_gen.gcs import naming_objects
 from components.example_gen.request import ReadParameters, make_request
 from components.example_gen.rows import find_places, write_rows
@@ -52,6 +53,8 @@ def read_examples(
             sources = open_sources(
                 handles, request, Access(scratch, parameters.project, parameters.location, parameters.read_mode)
             )
+            for check in checks_of_read(sources):
+                check.run()
             rows: dict[str, int] = {}
             for source in sources:
                 rows |= write_rows(source, scratch, out)

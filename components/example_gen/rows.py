@@ -11,9 +11,10 @@ import duckdb
 
 from components.errors import InputError
 from components.example_gen.dialect import connect
+from components.example_gen.empty_windows import say_empty
 from components.example_gen.files import FileTable
 from components.example_gen.locate import locate
-from components.example_gen.selection import NO_WHOLE_NUMBER, SPLIT, time_range
+from components.example_gen.selection import NO_WHOLE_NUMBER, SPLIT
 from components.example_gen.sources import Source
 from components.example_gen.write import write_splits
 
@@ -89,13 +90,7 @@ def _empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) ->
     if window.open:
         few = " (the key's hash sends a third of them there; this source has too few)" if source.fold else ""
         return f"{source.table.handle}: no row for the split {split!r}{few}"
-    ends = time_range(source.request, source.table.table, source.table.kinds)
-    query, parameters = source.table.query(connection, ends)
-    first, last = connection.execute(query, parameters).fetchall()[0]
-    return (
-        f"{source.table.handle}: no {split} row lies in the window {window}; {source.request.time_column} goes from "
-        f"{first} to {last} (UTC) in this source"
-    )
+    return say_empty(connection, source, split)
 
 
 def _explain(connection: duckdb.DuckDBPyConnection, source: Source, error: duckdb.Error) -> str:

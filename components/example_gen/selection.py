@@ -6,7 +6,7 @@ from text, so a value can only reach it as a parameter, and a name only as a quo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -124,22 +124,32 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
     return Selection(query, parameters, splits)
 
 
-def time_range(request: Request, table: exp.Table, kinds: Mapping[str, str]) -> Selection:
-    """Write the query for the first and the last time of a table.
+def count_times(
+    request: Request, table: exp.Table, kinds: Mapping[str, str], windows: Sequence[Window] = ()
+) -> Selection:
+    """Write the query for the first and the last time of a table, and for the rows in each of some windows.
 
     Args:
-        request: Names the time column.
+        request: Names the time column; the query reads no other.
         table: Where the rows are.
         kinds: As in `select`.
+        windows: What to count, none of them open; not the windows of ``request``.
 
     Returns:
-        A query for one row: the first and the last time.
+        A query for one row: the first time, the last time, and a count a window.
     """
     name = request.time_column
     source = exp.select(_read(name, kinds[name], request)).from_(table)
     time = exp.column(name, quoted=True)
-    ends = (exp.Min(this=time), exp.Max(this=time.copy()))
-    return Selection(exp.select(*ends).from_("source").with_("source", as_=source), {}, ())
+    found = [exp.alias_(exp.Min(this=time), "first_time"), exp.alias_(exp.Max(this=time.copy()), "last_time")]
+    parameters: dict[str, int | datetime] = {}
+    for number, window in enumerate(windows, start=1):
+        ends = {f"ts1_{number}": window.begin, f"ts2_{number}": window.end}
+        given = {parameter: end for parameter, end in ends.items() if end is not None}
+        begin, end = ([parameter] if parameter in given else [] for parameter in ends)
+        found.append(exp.alias_(exp.CountIf(this=exp.and_(*_within(time, begin, end))), f"rows_{number}"))
+        parameters |= given
+    return Selection(exp.select(*found).from_("source").with_("source", as_=source), parameters, ())
 
 
 def _column(name: str, table: str = "keyed") -> exp.Column:

@@ -70,8 +70,12 @@ def _walk(dag: Dag, scope: Values, place: Place) -> Iterator[tuple[str, str]]:
             name = _name(task, place)
             yield name, _in_step(name, _plan, inputs.parameters)
         elif _executes(task, _WINDOWS):
-            planned = _in_step(_name(task, place), _windows, inputs.parameters)
-            outcomes[task.name] = Outcome("succeeded", Values(planned))
+            name = _name(task, place)
+            planned = _in_step(name, _windows, inputs.parameters)
+            outputs = {output: getattr(planned, output) for output in ("eval_ts1", "eval_ts2", "disjoint")}
+            outcomes[task.name] = Outcome("succeeded", Values(outputs))
+            if planned.queries:
+                yield name, "\n\n".join(map(str, planned.queries))
 
 
 def _executes(task: Task, module: str) -> bool:
@@ -120,12 +124,11 @@ def _plan(parameters: Mapping[str, Any]) -> str:
     return str(plan_read(_read_parameters(parameters)))
 
 
-def _windows(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _windows(parameters: Mapping[str, Any]) -> Any:
     from components.plan_windows.plan import plan_windows
 
     windows = [(parameters[f"ts1_{number}"], parameters[f"ts2_{number}"]) for number in (1, 2)]
-    planned = plan_windows(_read_parameters(parameters), windows)
-    return {"eval_ts1": planned.eval_ts1, "eval_ts2": planned.eval_ts2, "disjoint": planned.disjoint}
+    return plan_windows(_read_parameters(parameters), windows, dry_run=True)
 
 
 def _read_parameters(parameters: Mapping[str, Any]) -> Any:

@@ -25,11 +25,15 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery as bq
 from google.cloud import bigquery_storage
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+from kfp import dsl
 
+from components import plan_windows as plan_windows_step
 from components.errors import InputError
 from components.example_gen import bigquery
 from components.example_gen.plan import plan_read
 from components.example_gen.request import ReadParameters
+from components.plan_windows.plan import plan_windows
+from taxi_pipeline.local.dry_run import dry_run
 
 from .conftest import DERIVED, HEADER
 from .emulators import BIGQUERY, PROXY, free_port, make_environment, running
@@ -155,6 +159,8 @@ READ = """
 import json, sys
 from components.example_gen.read import read_examples
 from components.example_gen.request import ReadParameters
+from components.plan_windows.plan import plan_windows
+from taxi_pipeline.local.dry_run import dry_run
 given, outputs = map(json.loads, sys.argv[1:])
 print(json.dumps(read_examples(ReadParameters(**given), **outputs)))
 """
@@ -273,25 +279,117 @@ def test_what_a_table_cannot_give(parameters, told, garden, connected, schema, r
     assert told in str(caught.value)
 
 
-@pytest.mark.e2e
-def test_a_plan_asks_for_the_bytes_and_runs_nothing(garden, connected, emulator, schema):
-    client, _ = emulator
+@pytest.fixture
+def asked(schema) -> dict[str, Any]:
+    """Parameters of reads from garden.plants."""
     handle = f"bq://{PROJECT}.garden.plants"
-    before = len(list(client.list_jobs()))
-    parameters = ReadParameters(
-        input_handle_train=handle,
-        input_handle_eval=handle,
-        schema=str(schema),
-        key_column="plant",
-        derived_columns=DERIVED,
-        time_column="measured_at",
-        project=PROJECT,
-    )
-    planned = plan_read(parameters)
-    assert planned.queries[0].bytes is not None
-    assert "-- would scan" in str(planned)
-    jobs = list(client.list_jobs())
-    assert all(job.dry_run for job in jobs[: len(jobs) - before])
+    return {
+        "input_handle_train": handle,
+        "input_handle_eval": handle,
+        "schema": str(schema),
+        "key_column": "plant",
+        "derived_columns": DERIVED,
+        "time_column": "measured_at",
+        "project": PROJECT,
+    }
+
+
+@pytest.fixture
+def jobs(emulator) -> Callable[[], list[Any]]:
+    """The jobs that BigQuery was given since the test began."""
+    client, _ = emulator
+    before = {job.job_id for job in client.list_jobs()}
+    return lambda: [job for job in client.list_jobs() if job.job_id not in before]
+
+
+@pytest.mark.e2e
+def test_a_plan_asks_for_the_bytes_and_runs_nothing(garden, connected, asked, jobs):
+    planned = plan_read(ReadParameters(**asked, ts1="2016-01-01"))
+    check, read = planned.queries
+    assert check.bytes is not None
+    assert read.bytes is not None
+    assert str(planned).count("-- would scan") == 2
+    assert "are the windows empty?" in str(planned)
+    assert "`measured_at`" in check.sql
+    assert not re.search("plant`|leaves|height", check.sql.replace(".`plants`", ""))  # the time column alone
+    assert jobs()
+    assert all(job.dry_run for job in jobs())
+    assert len(plan_read(ReadParameters(**asked)).queries) == 1  # no window, nothing to find empty
+    assert len(plan_read(ReadParameters(**asked, ts1="2016-01-01", splits=["train"])).queries) == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("windows", "told"),
+    [
+        ({"ts1": "2031-01-01"}, "no train row lies in the window [2031-01-01T00:00:00Z, after the last row)"),
+        ({"eval_ts2": "2015-01-01"}, "no eval row lies in the window [the first row, 2015-01-01T00:00:00Z)"),
+    ],
+)
+@pytest.mark.parametrize("other", [False, True], ids=["one table", "two tables"])
+def test_an_empty_window_is_found_before_a_row_is_read(
+    other, windows, told, garden, connected, emulator, jobs, read, tmp_path
+):
+    table = f"{PROJECT}.garden.plants"
+    if other:
+        emulator[0].query("CREATE OR REPLACE VIEW garden.same AS SELECT * FROM garden.plants").result()
+    with pytest.raises(InputError) as caught:
+        read(table, f"{PROJECT}.garden.same" if other else table, project=PROJECT, **windows)
+    assert told in str(caught.value)
+    assert "measured_at goes from 2015-12-30" in str(caught.value)
+    assert not any("FARM_FINGERPRINT" in job.query for job in jobs())
+    assert not any((tmp_path / "out").iterdir())
+
+
+RECENT, LONGER = ("2017-01-01", "2018-01-01"), ("2016-01-01", "2018-01-01")
+
+
+@pytest.mark.e2e
+def test_one_query_counts_the_rows_of_all_windows(garden, connected, asked, jobs):
+    planned = plan_windows(ReadParameters(**asked), [RECENT, LONGER])
+    assert planned.eval_ts1 == "2017-07-02T12:00:00+00:00"
+    (query,) = planned.queries
+    assert list(query.parameters) == ["ts1_1", "ts2_1", "ts1_2", "ts2_2", "ts1_3", "ts2_3"]
+    assert len([job for job in jobs() if not job.dry_run]) == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"windows": [("2031-01-01", "2032-01-01"), LONGER]},
+            "no train row lies in the window [2031-01-01",
+        ),
+        (
+            {"windows": [RECENT, ("2001-01-01", "2002-01-01")]},
+            "no train row lies in the window [2001-01-01",
+        ),
+        ({"eval_ts1": "2020-01-01"}, "no eval row lies in the window [2020-01-01"),
+    ],
+    ids=["first train window", "second train window", "eval window"],
+)
+def test_an_empty_window_of_a_table_stops_a_run_before_it_reads(changes, told, garden, connected, asked, jobs):
+    given = dict(changes)
+    windows = given.pop("windows", [RECENT, LONGER])
+    with pytest.raises(InputError) as caught:
+        plan_windows(ReadParameters(**asked, **given), windows)
+    assert told in str(caught.value)
+    assert re.search(r"measured_at goes from 2015-12-30 .* to 201[89]-\d\d-\d\d .* \(UTC\)", str(caught.value))
+    assert not any("FARM_FINGERPRINT" in job.query and not job.dry_run for job in jobs())
+
+
+@pytest.mark.e2e
+def test_a_dry_run_shows_the_query_that_finds_empty_windows_and_does_not_run_it(garden, connected, asked, jobs):
+    @dsl.pipeline
+    def planning():
+        windows = dict(zip(("ts1_1", "ts2_1", "ts1_2", "ts2_2"), (*RECENT, *LONGER), strict=True))
+        plan_windows_step(**asked, **windows)
+
+    plans = dict(dry_run(planning, {}))
+    assert "COUNTIF" in plans["plan-windows"]
+    assert "-- would scan" in plans["plan-windows"]
+    assert all(job.dry_run for job in jobs())
 
 
 def test_a_project_must_be_named(read):
