@@ -1,166 +1,25 @@
-"""A Kubernetes API server of our own: discovery, server-side apply, reading, and a hook that plays the controllers."""
+"""The fake cluster, as the one that the surroundings name."""
 
 from __future__ import annotations
 
-import copy
-import json
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, urlparse
+from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from components.tf_serving_deploy.cluster import roll_out
-
-RESOURCES = {
-    ("v1", "configmaps"): "ConfigMap",
-    ("v1", "services"): "Service",
-    ("v1", "pods"): "Pod",
-    ("apps/v1", "deployments"): "Deployment",
-    ("autoscaling/v2", "horizontalpodautoscalers"): "HorizontalPodAutoscaler",
-}
-KSERVE = {("serving.kserve.io/v1beta1", "inferenceservices"): "InferenceService"}
-
-
-class FakeCluster:
-    """Holds objects by (kind, namespace, name); `controller` is called with each that was applied."""
-
-    def __init__(self) -> None:
-        self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
-        self.applied: list[dict[str, Any]] = []
-        self.requests: list[tuple[str, str, dict[str, list[str]]]] = []
-        self.resources = dict(RESOURCES)
-        self.controller: Callable[[dict[str, Any]], None] = roll_out_at_once
-        self.refuse: dict[str, tuple[int, str]] = {}
-        self.owners: dict[tuple[str, str, str], str] = {}
-
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        self.requests.append((method, path, query))
-        found = self._discovery(path)
-        if found is not None:
-            return 200, found
-        parts = path.strip("/").split("/")
-        api = "/".join(parts[1:3]) if parts[0] == "apis" else parts[1]
-        rest = parts[3:] if parts[0] == "apis" else parts[2:]
-        _, namespace, plural, *names = rest
-        kind = self.resources[(api, plural)]
-        if method == "GET" and not names:
-            items = [each for key, each in self.objects.items() if key[:2] == (kind, namespace)]
-            return 200, {"apiVersion": api, "kind": f"{kind}List", "metadata": {}, "items": items}
-        key = (kind, namespace, names[0])
-        if method == "GET":
-            return (200, self.objects[key]) if key in self.objects else failure(404, f"{plural} {names[0]} not found")
-        assert method == "PATCH", method
-        return self._apply(key, query, body)
-
-    def _apply(self, key: tuple[str, str, str], query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        if key[0] in self.refuse:
-            return failure(*self.refuse[key[0]])
-        owner = self.owners.setdefault(key, query["fieldManager"][0])
-        if owner != query["fieldManager"][0] and query.get("force") != ["true"]:
-            return failure(409, f'Apply failed with 1 conflict: conflict with "{owner}": .spec.replicas')
-        before = self.objects.get(key, {})
-        generation = before.get("metadata", {}).get("generation", 0) + (before.get("spec") != body.get("spec"))
-        found = {**body, "status": before.get("status", {})}
-        found["metadata"] = {**body["metadata"], "generation": generation}
-        self.objects[key] = found
-        self.applied.append(copy.deepcopy(body))
-        self.controller(found)
-        return 200, found
-
-    def _discovery(self, path: str) -> Any:
-        groups: dict[str, set[str]] = {}
-        for api, _ in self.resources:
-            if "/" in api:
-                groups.setdefault(api.split("/")[0], set()).add(api)
-        if path == "/version":
-            return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
-        if path == "/api":
-            return {"kind": "APIVersions", "versions": ["v1"]}
-        if path == "/apis":
-            listed = [
-                {
-                    "name": name,
-                    "versions": [{"groupVersion": api, "version": api.split("/")[1]} for api in apis],
-                    "preferredVersion": {"groupVersion": min(apis), "version": min(apis).split("/")[1]},
-                }
-                for name, apis in groups.items()
-            ]
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
-        api = path.removeprefix("/apis/").removeprefix("/api/")
-        found = [
-            {"name": plural, "kind": kind, "namespaced": True, "singularName": "", "verbs": ["get", "list", "patch"]}
-            for (each, plural), kind in self.resources.items()
-            if each == api
-        ]
-        return {"kind": "APIResourceList", "groupVersion": api, "resources": found} if found else None
-
-
-def failure(code: int, message: str) -> tuple[int, Any]:
-    return code, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
-
-
-def roll_out_at_once(found: dict[str, Any]) -> None:
-    """What the Deployment controller writes once all is well."""
-    if found["kind"] == "Deployment":
-        count = found["spec"].setdefault("replicas", 1)
-        found["status"] = {
-            "observedGeneration": found["metadata"]["generation"],
-            **dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), count),
-        }
-    elif found["kind"] == "InferenceService":
-        found["status"] = {
-            "observedGeneration": found["metadata"]["generation"],
-            "conditions": [{"type": "Ready", "status": "True"}],
-        }
+from tests.fake_cluster import FakeCluster, serving
 
 
 @pytest.fixture
 def cluster(tmp_path, monkeypatch) -> Iterator[FakeCluster]:
     """The fake cluster, on a real socket, named by a kubeconfig as any other."""
     fake = FakeCluster()
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            url = urlparse(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            body = yaml.safe_load(self.rfile.read(length)) if length else None
-            code, found = fake.answer(self.command, url.path, parse_qs(url.query), body)
-            content = json.dumps(found).encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_PATCH = answer  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "fake",
-        "clusters": [{"name": "fake", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
-        "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}],
-        "users": [{"name": "fake", "user": {"token": "none"}}],
-    }
-    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
-    for module in ("kubernetes.config", "kubernetes.config.kube_config"):
-        monkeypatch.setattr(f"{module}.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
     # The client's discovery cache lies in the temporary directory, under a name made of the server's address.
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     # By the module itself: the name `components.tf_serving_deploy` is the factory where the factories are imported.
     monkeypatch.setattr(sys.modules[roll_out.__module__], "POLL_SECONDS", 0.01)
-    yield fake
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(fake, tmp_path) as kubeconfig:
+        for module in ("kubernetes.config", "kubernetes.config.kube_config"):
+            monkeypatch.setattr(f"{module}.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
+        yield fake
