@@ -26,8 +26,9 @@ def require(module: str, extra: str = "local") -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        top = module.partition(".")[0]
-        if error.name != top:
+        # `google` and `google.cloud` are folders that many packages share; the third part tells which is meant.
+        top = ".".join(module.split(".")[: 3 if module.startswith("google.cloud.") else 1])
+        if not f"{top}.".startswith(f"{error.name}."):
             raise  # it is installed, and something inside it is missing
         raise MissingExtraError(
             f"{top} is not installed: it comes with the extra [{extra}]. Run: pip install 'taxi-pipeline[{extra}]'",

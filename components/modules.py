@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import importlib
 import importlib.util
+import shutil
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from components import storage
 from components.errors import InputError
+
+TEXT_SUFFIXES = (".pbtxt", ".textproto", ".prototxt", ".txt")
+"""Files that hold a schema or an eval config themselves, in protobuf's text format."""
 
 
 def load_attribute(name: str, attribute: str, parameter: str) -> Any:
     """Load a module and take one thing out of it.
 
     Args:
-        name: Path of a ``.py`` file, or dotted name of a module that can be imported here.
+        name: Path or ``gs://`` URI of a ``.py`` file, or dotted name of a module that can be imported here.
         attribute: What the module must define.
         parameter: The parameter that gave the name; errors mention it.
 
@@ -40,7 +48,8 @@ def load_text(name: str, attribute: str, parameter: str) -> str:
     """Load a text that the user names: a schema or an eval config.
 
     Args:
-        name: Path of a file with the text, of a ``.py`` file, or dotted name of a module.
+        name: Path or ``gs://`` URI of a file with the text (`TEXT_SUFFIXES`) or of a ``.py`` file, or dotted name of
+            a module.
         attribute: Where the text stands in a module.
         parameter: The parameter that gave the name; errors mention it.
 
@@ -50,7 +59,9 @@ def load_text(name: str, attribute: str, parameter: str) -> str:
     Raises:
         InputError: No such file or module, or the module has no such text.
     """
-    if name.endswith((".pbtxt", ".txt", ".textproto")):
+    if name.endswith(TEXT_SUFFIXES):
+        if storage.is_remote(name):
+            return storage.read_text(name, f"{parameter}={name}")
         path = Path(name)
         if not path.is_file():
             raise InputError(f"{parameter}={name}: no such file")
@@ -62,10 +73,10 @@ def load_text(name: str, attribute: str, parameter: str) -> str:
 
 
 def load_module(name: str, parameter: str) -> ModuleType:
-    """Load a module by path or dotted name.
+    """Load a module by path, ``gs://`` URI or dotted name.
 
     Args:
-        name: Path of a ``.py`` file, or dotted name of a module that can be imported here.
+        name: Path or ``gs://`` URI of a ``.py`` file, or dotted name of a module that can be imported here.
         parameter: The parameter that gave the name; errors mention it.
 
     Returns:
@@ -75,6 +86,8 @@ def load_module(name: str, parameter: str) -> ModuleType:
         InputError: No such module, or it fails while it is imported; the message names the line.
     """
     try:
+        if storage.is_remote(name):
+            return _load_object(name, parameter)
         if name.endswith(".py"):
             return _load_file(Path(name), parameter)
         return importlib.import_module(name)
@@ -94,7 +107,33 @@ def load_module(name: str, parameter: str) -> ModuleType:
 def _load_file(path: Path, parameter: str) -> ModuleType:
     if not path.is_file():
         raise InputError(f"{parameter}={path}: no such file")
-    name = f"{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    return _execute(path, f"{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}")
+
+
+def _load_object(uri: str, parameter: str) -> ModuleType:
+    """Load a module from Cloud Storage; its name tells its content, so that the same content is the same module."""
+    if not uri.endswith(".py"):
+        raise InputError(f"{parameter}={uri}: must be a .py file, or of {', '.join(TEXT_SUFFIXES)} where text is asked")
+    content = storage.read_bytes(uri, f"{parameter}={uri}")
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    path = _copies() / digest / uri.rpartition("/")[2]
+    name = f"{path.stem}_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)  # it stays while this process lives: tracebacks and TensorFlow look into the source
+    return _execute(path, name)
+
+
+@functools.cache
+def _copies() -> Path:
+    """Give the directory of the modules that this process has fetched."""
+    directory = Path(tempfile.mkdtemp(prefix="taxi-modules-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+def _execute(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import InputError
-from components.modules import load_attribute
+from components.modules import load_text
 
 RESERVED = ("example_key", "example_split", "example_order")
 """Columns that rows carry beside those of a schema: their key, and while they are read their split and order."""
@@ -27,8 +26,8 @@ def load_schema(name: str, parameter: str = "schema") -> schema_pb2.Schema:
     """Load a schema and check that it can describe flat rows.
 
     Args:
-        name: Path of a file in text form (``.pbtxt``, ``.textproto``), path of a ``.py`` file, or dotted name of a
-            module; a module holds the text in ``SCHEMA``.
+        name: Path or ``gs://`` URI of a file in text form (``.pbtxt``, ``.textproto``) or of a ``.py`` file, or dotted
+            name of a module; a module holds the text in ``SCHEMA``.
         parameter: The parameter that gave the name; errors mention it.
 
     Returns:
@@ -38,16 +37,7 @@ def load_schema(name: str, parameter: str = "schema") -> schema_pb2.Schema:
         InputError: No such file or module, no valid schema in it, or one whose columns are not flat; the message
             names the line or the column.
     """
-    path = Path(name)
-    if path.suffix in {".pbtxt", ".textproto", ".prototxt"}:
-        if not path.is_file():
-            raise InputError(f"{parameter}={name}: no such file")
-        text = path.read_text(encoding="utf-8")
-    else:
-        text = load_attribute(name, "SCHEMA", parameter)
-        if not isinstance(text, str):
-            raise InputError(f"{parameter}={name}: SCHEMA is a {type(text).__name__}; it must be text, a Schema's form")
-    return parse_schema(text, f"{parameter}={name}")
+    return parse_schema(load_text(name, "SCHEMA", parameter), f"{parameter}={name}")
 
 
 def parse_schema(text: str, where: str) -> schema_pb2.Schema:

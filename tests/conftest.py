@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +40,15 @@ def workflow1_run(tmp_path_factory: pytest.TempPathFactory):
     from taxi_pipeline.workflow1 import workflow1
 
     return run(workflow1, run_dir=tmp_path_factory.mktemp("runs") / "workflow1")
+
+
+@pytest.fixture
+def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give the real client of an emulated Cloud Storage with one bucket, `bucket`; child processes reach it too."""
+    storage = pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
+    emulator = pytest.importorskip("gcp_storage_emulator.server", reason="pip install gcp-storage-emulator")
+    server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
+    server.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server._api._httpd.socket.getsockname()[1]}")
+    yield storage.Client(project=None)
+    server.stop()

@@ -7,13 +7,14 @@ to its place inside the bucket; its ``saved_model.pb``, without which no server 
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from pathlib import Path
 from typing import Any
 
+from components import storage
 from components.deployment.model_base import MARK
 from components.errors import InputError
-from components.extras import require
 
 _CLAIMS = ".publishing"
 _STALE = 3600.0
@@ -26,27 +27,27 @@ class GcsModelBase:
     Args:
         model_base_path: ``gs://bucket/path``.
         model_name: A DNS label.
-        client: A ``google.cloud.storage.Client``; by default one of the surrounding credentials.
 
     Raises:
-        InputError: The path names no bucket.
+        InputError: The path names no bucket, or there are no credentials. So do the methods, where they meet an error
+            of the bucket.
     """
 
-    def __init__(self, model_base_path: str, model_name: str, client: Any = None) -> None:
-        bucket, _, path = model_base_path.removeprefix("gs://").partition("/")
-        if not bucket:
-            raise InputError(f"model_base_path={model_base_path}: names no bucket; it must be gs://bucket/path")
-        client = client or require("google.cloud.storage", "cloud").Client()
-        self._bucket = client.bucket(bucket)
-        self._prefix = "/".join(part for part in (path.strip("/"), model_name) if part) + "/"
+    def __init__(self, model_base_path: str, model_name: str) -> None:
+        what = f"model_base_path={model_base_path}"
+        _, path = storage.split(model_base_path, what)
+        self._bucket = storage.bucket(model_base_path)
+        self._prefix = "/".join(part for part in (path, model_name) if part) + "/"
+        self._understood = functools.partial(storage.understood, what, storage.WRITER)
 
     def versions(self) -> list[int]:
         """List the whole versions, in order."""
-        return sorted(version for version, whole in self._found().items() if whole)
+        with self._understood():
+            return sorted(version for version, whole in self._found().items() if whole)
 
     def path(self, version: int) -> str:
         """Say where a version lies."""
-        return f"gs://{self._bucket.name}/{self._prefix}{version}"
+        return self._uri(f"{self._prefix}{version}")
 
     def publish(self, model: Path) -> int:
         """Copy a SavedModel here as the next version.
@@ -62,27 +63,26 @@ class GcsModelBase:
         """
         if not (model / MARK).is_file():
             raise InputError(f"{model}: no {MARK} in it, so this is no SavedModel")
-        self._sweep()
-        version = self._claim()
-        staged = f"{self._prefix}{_CLAIMS}/{version}/"
-        names = sorted(path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file())
-        names.sort(key=lambda name: name == MARK)  # the mark last
-        for name in names:
-            self._bucket.blob(staged + name).upload_from_filename(str(model / name))
-        for name in names:
-            self._bucket.copy_blob(self._bucket.blob(staged + name), self._bucket, f"{self._prefix}{version}/{name}")
-        self._delete(staged)
-        self._bucket.blob(f"{self._prefix}{_CLAIMS}/{version}").delete()
+        with self._understood():
+            self._sweep()
+            version = self._claim()
+            claim = f"{self._prefix}{_CLAIMS}/{version}"
+            storage.upload(model, self._uri(claim))
+            names = sorted(path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file())
+            for name in sorted(names, key=lambda name: name == MARK):  # the mark last
+                blob = self._bucket.blob(f"{claim}/{name}")
+                self._bucket.copy_blob(blob, self._bucket, f"{self._prefix}{version}/{name}")
+            storage.delete(self._uri(claim))
         return version
 
     def withdraw(self, version: int) -> None:
         """Take a version away, so that servers go back to the one before."""
         from google.api_core.exceptions import NotFound
 
-        place = f"{self._prefix}{version}/"
-        with contextlib.suppress(NotFound):
-            self._bucket.blob(place + MARK).delete()  # first: from here on it is no version
-        self._delete(place)
+        with self._understood():
+            with contextlib.suppress(NotFound):
+                self._bucket.blob(f"{self._prefix}{version}/{MARK}").delete()  # first: from here on it is no version
+            storage.delete(self.path(version))
 
     def prune(self, keep: int) -> list[int]:
         """Take all but the newest versions away.
@@ -129,13 +129,8 @@ class GcsModelBase:
         for version, blob in self._claims().items():
             if time.time() - blob.time_created.timestamp() > _STALE:
                 if not found.get(version, True):
-                    self._delete(f"{self._prefix}{version}/")
-                self._delete(f"{self._prefix}{_CLAIMS}/{version}/")
-                blob.delete()
+                    storage.delete(self.path(version))
+                storage.delete(self._uri(blob.name))
 
-    def _delete(self, prefix: str) -> None:
-        from google.api_core.exceptions import NotFound
-
-        for blob in list(self._bucket.list_blobs(prefix=prefix)):
-            with contextlib.suppress(NotFound):
-                blob.delete()
+    def _uri(self, name: str) -> str:
+        return f"gs://{self._bucket.name}/{name}"

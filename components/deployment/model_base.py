@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from components import storage
 from components.deployment.names import check_model_name
 from components.errors import InputError
 
@@ -66,7 +67,7 @@ def open_model_base(model_base_path: str, model_name: str) -> ModelBase:
         InputError: The name is no DNS label, or the path cannot be used.
     """
     check_model_name(model_name)
-    if model_base_path.startswith("gs://"):
+    if storage.is_remote(model_base_path):
         from components.deployment.gcs_model_base import GcsModelBase
 
         return GcsModelBase(model_base_path, model_name)

@@ -20,3 +20,8 @@ def test_what_an_installed_module_lacks_is_no_missing_extra() -> None:
     with pytest.raises(ModuleNotFoundError) as caught:
         require("json.no_such_part")
     assert not isinstance(caught.value, MissingExtraError)
+
+
+def test_a_package_in_a_shared_folder_is_missing_by_itself() -> None:
+    with pytest.raises(MissingExtraError, match=r"google\.cloud\.no_such is not installed.*\[cloud\]"):
+        require("google.cloud.no_such.part", "cloud")

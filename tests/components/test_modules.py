@@ -1,11 +1,13 @@
 """Modules that a user names by path or dotted name."""
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.errors import InputError
-from components.modules import load_attribute, load_text
+from components.modules import load_attribute, load_module, load_text
 
 
 def write(path: Path, text: str) -> str:
@@ -53,3 +55,42 @@ def test_texts(tmp_path: Path) -> None:
         load_text(write(tmp_path / "c.py", "SCHEMA = 1\n"), "SCHEMA", "schema")
     with pytest.raises(InputError, match=r"schema=.*d\.pbtxt: no such file"):
         load_text(str(tmp_path / "d.pbtxt"), "SCHEMA", "schema")
+
+
+def put(gcs: Any, name: str, text: str) -> str:
+    gcs.bucket("bucket").blob(name).upload_from_string(text)
+    return f"gs://bucket/{name}"
+
+
+def test_a_module_in_cloud_storage_is_named_by_its_content(gcs: Any) -> None:
+    first = load_module(put(gcs, "a/mine.py", "import itertools\nNEW = next(itertools.count())\n"), "p")
+    assert load_module("gs://bucket/a/mine.py", "p") is first
+    assert load_module(put(gcs, "b/mine.py", "import itertools\nNEW = next(itertools.count())\n"), "p") is first
+    other = load_module(put(gcs, "a/mine.py", "NEW = 7\n"), "p")
+    assert (first.NEW, other.NEW) == (0, 7)
+    assert first.__name__ != other.__name__
+    assert inspect.getsource(other) == "NEW = 7\n"
+
+
+def test_texts_in_cloud_storage(gcs: Any) -> None:
+    assert load_text(put(gcs, "a.pbtxt", "feature {}"), "SCHEMA", "schema") == "feature {}"
+    assert load_text(put(gcs, "b.py", "SCHEMA = 'x'\n"), "SCHEMA", "schema") == "x"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("m.py", "\n\nimport no_such_module_of_mine\n", r"m\.py, line 3: No module named 'no_such_module_of_mine'"),
+        ("m.py", "\n1 / 0\n", r"m\.py, line 2: ZeroDivisionError: division by zero"),
+        ("m.py", "x = 1\n", r"the module has no 'SCHEMA'; it defines x"),
+        ("m.json", "{}", r"must be a \.py file, or of \.pbtxt, "),
+        ("gone.py", None, "no such bucket or object"),
+        ("gone.pbtxt", None, "no such bucket or object"),
+    ],
+)
+def test_what_is_wrong_in_cloud_storage_is_told(gcs: Any, name: str, text: str | None, message: str) -> None:
+    if text is not None:
+        put(gcs, name, text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_text(f"gs://bucket/{name}", "SCHEMA", "schema")
+    assert str(caught.value).startswith(f"schema=gs://bucket/{name}: ")

@@ -6,30 +6,24 @@ from pathlib import Path
 
 import pytest
 
-storage = pytest.importorskip("google.cloud.storage")
-emulator = pytest.importorskip("gcp_storage_emulator.server", reason="pip install gcp-storage-emulator")
+pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
 
-from components.deployment.gcs_model_base import GcsModelBase  # noqa: E402
-from components.errors import InputError  # noqa: E402
+from google.cloud import storage
+
+from components.deployment.gcs_model_base import GcsModelBase
+from components.errors import InputError
 
 PLACE = "gs://bucket/models"
 
 
 @pytest.fixture
-def client(monkeypatch):
-    from google.auth.credentials import AnonymousCredentials
-
-    server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
-    server.start()
-    port = server._api._httpd.socket.getsockname()[1]
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    yield storage.Client(project="p", credentials=AnonymousCredentials())
-    server.stop()
+def client(gcs):
+    return gcs
 
 
 @pytest.fixture
 def base(client) -> GcsModelBase:
-    return GcsModelBase(PLACE, "taxi", client)
+    return GcsModelBase(PLACE, "taxi")
 
 
 @pytest.fixture
@@ -112,6 +106,6 @@ def test_a_number_that_another_publisher_claims_meanwhile_is_left_to_it(base, cl
 
 def test_what_is_no_bucket_or_no_model_is_refused(base, client, tmp_path):
     with pytest.raises(InputError, match="names no bucket"):
-        GcsModelBase("gs:///x", "taxi", client)
+        GcsModelBase("gs:///x", "taxi")
     with pytest.raises(InputError, match=r"no saved_model\.pb"):
         base.publish(tmp_path)

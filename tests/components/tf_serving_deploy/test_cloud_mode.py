@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-storage = pytest.importorskip("google.cloud.storage")
-emulator = pytest.importorskip("gcp_storage_emulator.server", reason="pip install gcp-storage-emulator")
 pytest.importorskip("kubernetes")
 
 import numpy as np  # noqa: E402
@@ -29,16 +27,8 @@ ROWS = 40
 
 
 @pytest.fixture
-def bucket(monkeypatch):
-    from google.auth.credentials import AnonymousCredentials
-
-    server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
-    server.start()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server._api._httpd.socket.getsockname()[1]}")
-    client = storage.Client(project="p", credentials=AnonymousCredentials())
-    monkeypatch.setattr(storage, "Client", lambda: client)
-    yield client.bucket("bucket")
-    server.stop()
+def bucket(gcs):
+    return gcs.bucket("bucket")
 
 
 def write_model(directory, scale):
