@@ -1,4 +1,4 @@
-"""What all tests share: golden files, and one finished run of workflow1."""
+"""What all tests share: golden files, stand-ins for Google's services, and one finished run of workflow1."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.google.fixtures import google, google_folder  # noqa: F401
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -23,8 +23,6 @@ BIGQUERY = (
     "numpy<3",
     "pytz",
 )
-PROXY = ("trustme==1.2.1",)
-STORAGE = ("gcp-storage-emulator==2026.7.19",)
 
 
 def make_environment(folder: Path, requirements: tuple[str, ...]) -> Path:

@@ -34,9 +34,10 @@ from components.example_gen.plan import plan_read
 from components.example_gen.request import ReadParameters
 from components.plan_windows.plan import plan_windows
 from taxi_pipeline.local.dry_run import dry_run
+from tests.google.fixtures import Google
 
 from .conftest import DERIVED, HEADER
-from .emulators import BIGQUERY, PROXY, free_port, make_environment, running
+from .emulators import BIGQUERY, free_port, make_environment, running
 
 PROJECT = "test-project"
 TYPES = ["STRING", "TIMESTAMP", "INT64", "FLOAT64", "STRING", "STRING"]
@@ -135,24 +136,13 @@ def wide(schema):
 
 
 @pytest.fixture(scope="session")
-def proxied(ports, request, tmp_path_factory) -> Iterator[tuple[dict[str, str], Path]]:
-    """The environment in which Google's clients, which know of no emulator, reach it; and the log of their requests."""
-    folder = make_environment(request.config.cache.mkdir("emulators") / "proxy", PROXY)
-    home = tmp_path_factory.mktemp("proxy")
-    port, authority, key, log = free_port(), home / "ca.pem", home / "key.json", home / "log"
-    made_up = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
-    key.write_text(json.dumps(made_up))
-    script = Path(__file__).with_name("google_proxy.py")
-    bundles = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "SSL_CERT_FILE")
-    with running([str(folder / "bin/python"), str(script), *map(str, (port, authority, *ports))], port, log):
-        environment = {
-            **dict.fromkeys(("https_proxy", "HTTPS_PROXY"), f"http://127.0.0.1:{port}"),
-            **dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost"),
-            **dict.fromkeys((*bundles, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"), str(authority)),
-            "GOOGLE_APPLICATION_CREDENTIALS": str(key),
-            "NO_GCE_CHECK": "true",
-        }
-        yield environment, log
+def proxied(ports, google_folder) -> Google:
+    """Google's services, of which BigQuery is the emulator."""
+    rest, storage = ports
+    google = Google(google_folder, "bigquery")
+    google.route("bigquery.googleapis.com", http=rest)
+    google.route("bigquerystorage.googleapis.com", grpc=storage)
+    return google
 
 
 READ = """
@@ -169,7 +159,6 @@ print(json.dumps(read_examples(ReadParameters(**given), **outputs)))
 @pytest.fixture
 def read_by_beam(proxied, schema, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run example_gen with read_mode=cloud on a table, in a process of its own; outputs lie in tmp_path / "there"."""
-    environment, _ = proxied
 
     def run(table: str, **parameters: Any) -> subprocess.CompletedProcess[str]:
         given = {
@@ -185,7 +174,7 @@ def read_by_beam(proxied, schema, tmp_path) -> Callable[..., subprocess.Complete
         }
         outputs = {name: str(tmp_path / "there" / name) for name in ("examples", "statistics", "anomalies")}
         command = [sys.executable, "-c", READ, json.dumps(given), json.dumps(outputs)]
-        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=300)
+        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **proxied.env}, timeout=300)
 
     return run
 
@@ -227,12 +216,11 @@ def test_both_engines_read_the_same_examples(parameters, garden, connected, wide
 def test_beam_reads_the_same_examples(parameters, garden, wide, proxied, read, read_by_beam, tmp_path):
     given = {"derived_columns": COLUMNS, **parameters}
     here = read(garden, out="here", **given)
-    _, log = proxied
-    before = len(log.read_text())
+    before = len(proxied.requests())
     done = read_by_beam(f"bq://{PROJECT}.garden.plants", **given)
     assert done.returncode == 0, done.stderr
     assert_same(here, json.loads(done.stdout), tmp_path)
-    assert re.search(r"GET \S+/garden/tables/result_\S+ .*apache-beam", log.read_text()[before:])
+    assert re.search(r"GET \S+/garden/tables/result_\S+ .*apache-beam", "\n".join(proxied.requests()[before:]))
 
 
 @pytest.mark.e2e
