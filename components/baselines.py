@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.errors import InputError
-from components.examples import KEY_COLUMN, split_files
+from components.examples import KEY_COLUMN, read_batches, split_files
+from components.places import open_read
 from components.report.intervals import Bounds, delong, placements, wilson
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +27,7 @@ def rule_predictions(examples: str, column: str, value: str) -> tuple[pa.Chunked
     """Let a rule predict the eval examples.
 
     Args:
-        examples: Directory of an `examples` artifact.
+        examples: Directory of an `examples` artifact, or its URI in Cloud Storage.
         column: A raw column.
         value: The rule says 1 where the column has this value, as text.
 
@@ -37,10 +38,12 @@ def rule_predictions(examples: str, column: str, value: str) -> tuple[pa.Chunked
         InputError: The examples have no such column.
     """
     files = split_files(examples, "eval")
-    known = pq.read_schema(files[0]).names
+    with open_read(files[0]) as file:
+        known = pq.read_schema(file).names
     if column not in known:
         raise InputError(f"rule_column={column}: the examples have no such column, only {', '.join(known)}")
-    table = pa.concat_tables([pq.read_table(path, columns=[column, KEY_COLUMN]) for path in files]).combine_chunks()
+    batches = [batch for name in files for batch in read_batches(name, [column, KEY_COLUMN])]
+    table = pa.Table.from_batches(batches).combine_chunks()
     hits = np.array([str(each) == value for each in table.column(column).to_pylist()], np.float64)
     return table.column(KEY_COLUMN), hits
 

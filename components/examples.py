@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import InputError
+from components.places import join, list_files, open_read, read_text
 
 SCHEMA_FILE = "schema.pbtxt"
 KEY_COLUMN = "example_key"
@@ -31,7 +32,7 @@ def read_schema(examples: str | Path) -> schema_pb2.Schema:
     """Read the schema that travels with the examples.
 
     Args:
-        examples: Directory of an `examples` artifact.
+        examples: Directory of an `examples` artifact, or its URI in Cloud Storage.
 
     Returns:
         The schema. Every feature is one dense scalar; where the schema names no default for a missing value, it is 0
@@ -40,10 +41,30 @@ def read_schema(examples: str | Path) -> schema_pb2.Schema:
     Raises:
         InputError: There is none, so this is no whole `examples` artifact.
     """
-    path = Path(examples) / SCHEMA_FILE
-    if not path.is_file():
+    return parse_schema(read_schema_text(examples))
+
+
+def read_schema_text(examples: str | Path) -> str:
+    """Read the text that `read_schema` parses.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not list_files(examples, SCHEMA_FILE):
         raise InputError(f"{examples}: no {SCHEMA_FILE} in it, so these are no examples that example_gen has finished")
-    schema: schema_pb2.Schema = text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
+    return read_text(join(examples, SCHEMA_FILE))
+
+
+def parse_schema(text: str) -> schema_pb2.Schema:
+    """Read a schema that travels with examples.
+
+    Args:
+        text: Of its file.
+
+    Returns:
+        As `read_schema`.
+    """
+    schema: schema_pb2.Schema = text_format.Parse(text, schema_pb2.Schema())
     group = schema.tensor_representation_group[""].tensor_representation
     for feature in schema.feature:
         if feature.name not in group:
@@ -60,48 +81,57 @@ def splits(examples: str | Path) -> list[str]:
     """List the splits that an `examples` artifact holds.
 
     Args:
-        examples: Its directory.
+        examples: Its directory, or its URI in Cloud Storage.
 
     Returns:
         ``train``, ``eval``, or both.
     """
-    return [split for split in SPLITS if (Path(examples) / split).is_dir()]
+    return [split for split in SPLITS if list_files(join(examples, split), "*.parquet")]
 
 
-def split_files(examples: str | Path, split: str) -> list[Path]:
+def split_files(examples: str | Path, split: str) -> list[str]:
     """List the Parquet files of a split, in order.
 
     Args:
-        examples: Directory of an `examples` artifact.
+        examples: Directory of an `examples` artifact, or its URI in Cloud Storage.
         split: ``train`` or ``eval``.
 
     Returns:
-        At least one path.
+        At least one name of a file.
 
     Raises:
         InputError: The split has no file.
     """
-    files = sorted((Path(examples) / split).glob("*.parquet"))
+    files = list_files(join(examples, split), "*.parquet")
     if not files:
         raise InputError(f"{examples}: no Parquet file in split {split!r}; was it written by example_gen?")
     return files
 
 
 def read_batches(
-    path: str | Path, columns: list[str] | None = None, rows: int = BATCH_ROWS
+    name: str | Path, columns: list[str] | None = None, rows: int = BATCH_ROWS
 ) -> Iterator[pa.RecordBatch]:
     """Read a Parquet file in batches of a fixed number of rows; only the last is shorter.
 
     Args:
-        path: One file of a split.
+        name: One file of a split.
         columns: Names to read; default all.
         rows: Rows a batch.
 
     Yields:
         Record batches of flat columns, missing values as nulls.
     """
-    with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=rows, columns=columns)
+    with open_read(name) as file, pq.ParquetFile(file) as parquet:
+        yield from parquet.iter_batches(batch_size=rows, columns=columns)
+
+
+def count_rows(names: Sequence[str]) -> int:
+    """Count the rows of Parquet files, as their last bytes say."""
+    total = 0
+    for name in names:
+        with open_read(name) as file:
+            total += pq.read_metadata(file).num_rows
+    return total
 
 
 def as_lists(batch: pa.RecordBatch, schema: schema_pb2.Schema) -> pa.RecordBatch:

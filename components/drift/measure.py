@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.drift.distance import Array, jensen_shannon, l_infinity, shares
 from components.errors import InputError
-from components.examples import read_schema, split_files
+from components.examples import count_rows, read_schema, split_files
 from components.outputs import whole_directory
 
 BINS = 20
@@ -59,17 +59,13 @@ def measure_drift(
         columns[feature.name] = _measure(feature, first, second)
     report = {
         "split": split,
-        "rows": dict(zip(("baseline", "current"), (_rows(paths) for paths in files), strict=True)),
+        "rows": dict(zip(("baseline", "current"), (count_rows(names) for names in files), strict=True)),
         "columns": columns,
     }
     with whole_directory(drift) as directory:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (directory / "drift.json").write_text(text + "\n", encoding="utf-8")
     return {name: column["distance"] for name, column in columns.items()}
-
-
-def _rows(paths: list[Path]) -> int:
-    return sum(int(pq.read_metadata(path).num_rows) for path in paths)
 
 
 def _measure(feature: schema_pb2.Feature, first: pa.ChunkedArray, second: pa.ChunkedArray) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.gcp.internal.clients.bigquery import TableReference
 
-from components.beam import local_pipeline
+from components.beam.pipelines import local_pipeline
 from components.example_gen.bigquery import BigQueryTable, understood
 from components.example_gen.dialect import connect
 from components.example_gen.selection import KEY, ORDER, SPLIT, Selection

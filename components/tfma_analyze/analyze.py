@@ -16,18 +16,19 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
-from components.beam import local_pipeline
+from components.beam.options import BeamOptions
+from components.beam.pipelines import local_pipeline
+from components.beam.places import check_places
 from components.errors import InputError
-from components.examples import read_batches, read_schema, split_files
-from components.outputs import whole_directory
+from components.examples import read_batches, read_schema, read_schema_text, split_files
+from components.places import here, join, whole_place, write_text
 from components.report.evaluation import BASELINES, FEATURES, VERDICT, read_evaluation
 from components.report.page import render
 from components.report.view import write_page
 from components.tfma_analyze.config import load_eval_config, slice_columns
-from components.tfma_analyze.predict import Predictor
+from components.tfma_analyze.on_workers import evaluate_on_workers
+from components.tfma_analyze.predict import PREDICTIONS, Predictor, as_extracts, predictions_name
 from components.tfma_analyze.verdict import judge
-
-PREDICTIONS = "predictions"
 
 # Bundles of this size share the cost of a call; larger ones gain nothing and hold more in memory.
 _ROWS = 5_000
@@ -43,6 +44,7 @@ def analyze(
     report: str | None = None,
     rule_column: str = "",
     rule_value: str = "",
+    options: BeamOptions | None = None,
 ) -> dict[str, Any]:
     """Judge a model on the eval split.
 
@@ -56,6 +58,8 @@ def analyze(
         report: HTML file to write. None writes none.
         rule_column: A raw column; the rule that serves as a baseline predicts label 1 where ...
         rule_value: ... it has this value. An empty column asks for no rule.
+        options: Where predictions and metrics are computed; default in this process. In ``cloud`` mode ``examples``,
+            ``model`` and ``evaluation`` are URIs that the workers reach: ``gs://…``, or directories that they share.
 
     Returns:
         ``verdict``; ``metrics``: the finite scalars over all examples; ``roc``: the lists ``fpr``, ``tpr`` and
@@ -65,35 +69,46 @@ def analyze(
     Raises:
         InputError: The model, config or label cannot be used with these examples, or all labels are equal.
     """
+    options = options or BeamOptions()
+    options.check()
+    check_places({"examples": examples, "model": model, "evaluation": evaluation}, options)
     config = load_eval_config(eval_config, label_key)
     schema = read_schema(examples)
     columns = slice_columns(config, [feature.name for feature in schema.feature])
     files = split_files(examples, "eval")
     rule = rule_predictions(examples, rule_column, rule_value)[1] if rule_column else None
     predictor = Predictor(model, schema, label_key, columns)
-    with whole_directory(evaluation) as directory:
-        predictions = directory / PREDICTIONS
-        predictions.mkdir()
-        for path in files:
-            predictor.predict_file(path, predictions / path.name)
-        labels = _check_labels(predictions, label_key)
-        _run_tfma(sorted(predictions.iterdir()), config, directory)
-        verdict = judge(tfma.load_validation_result(str(directory)), _count_thresholds(config))
-        baselines = {MAJORITY: describe(labels, majority_predictions(labels))}
-        if rule is not None:
-            baselines[rule_name(rule_column, rule_value)] = describe(labels, rule)
-        _write(directory / VERDICT, verdict.as_dict())
-        _write(directory / BASELINES, baselines)
-        _write(directory / FEATURES, predictor.features)
-        result = tfma.load_eval_result(str(directory))
-    if report is not None:
-        write_page(render({"The model": read_evaluation(evaluation)}, title="Model analysis"), report)
+    with whole_place(evaluation) as place:
+        if options.cloud:
+            asked = (model, read_schema_text(examples), label_key, columns)
+            evaluate_on_workers(files, config, asked, place, rows=_ROWS, options=options)
+        else:
+            _evaluate_here(files, config, predictor, Path(place))
+        with here(place) as directory:
+            labels = _check_labels(directory / PREDICTIONS, label_key)
+            verdict = judge(tfma.load_validation_result(str(directory)), _count_thresholds(config))
+            baselines = {MAJORITY: describe(labels, majority_predictions(labels))}
+            if rule is not None:
+                baselines[rule_name(rule_column, rule_value)] = describe(labels, rule)
+            added = {VERDICT: verdict.as_dict(), BASELINES: baselines, FEATURES: predictor.features}
+            for name, content in added.items():
+                text = json.dumps(content, indent=2) + "\n"
+                (directory / name).write_text(text, encoding="utf-8")
+                if str(directory) != place:
+                    write_text(join(place, name), text)
+            result = tfma.load_eval_result(str(directory))
+            if report is not None:
+                write_page(render({"The model": read_evaluation(directory)}, title="Model analysis"), report)
     print(verdict.reason, flush=True)  # noqa: T201
     return {"verdict": verdict, **_overall(result)}
 
 
-def _write(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+def _evaluate_here(files: list[str], config: config_pb2.EvalConfig, predictor: Predictor, directory: Path) -> None:
+    """Write predictions and TFMA's result from this process."""
+    for name in files:
+        predictor.predict_file(name, predictions_name(directory, name))
+    _check_labels(directory / PREDICTIONS, predictor.label_key)  # before TFMA takes its time
+    _run_tfma([predictions_name(directory, name) for name in files], config, str(directory))
 
 
 def _check_labels(predictions: Path, label_key: str) -> np.ndarray[Any, Any]:
@@ -111,26 +126,16 @@ def _check_labels(predictions: Path, label_key: str) -> np.ndarray[Any, Any]:
     return labels
 
 
-def _run_tfma(predictions: list[Path], config: config_pb2.EvalConfig, output: Path) -> None:
-    def batches(path: Path) -> Iterator[pa.RecordBatch]:
-        return (_as_extracts(batch) for batch in read_batches(path, rows=_ROWS))
+def _run_tfma(predictions: list[str], config: config_pb2.EvalConfig, output: str) -> None:
+    def batches(name: str) -> Iterator[pa.RecordBatch]:
+        return (as_extracts(batch) for batch in read_batches(name, rows=_ROWS))
 
     pipeline = local_pipeline()
     rows = pipeline | beam.Create(predictions) | beam.FlatMap(batches)
-    _ = rows | tfma.ExtractEvaluateAndWriteResults(eval_config=config, output_path=str(output))
+    _ = rows | tfma.ExtractEvaluateAndWriteResults(eval_config=config, output_path=output)
     # TFMA divides by zero in slices of one class and writes NaN for them, as it should.
     with np.errstate(divide="ignore", invalid="ignore"):
         pipeline.run().wait_until_finish()
-
-
-def _as_extracts(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give each value a list of its own, as TFMA reads them."""
-    offsets = pa.array(np.arange(batch.num_rows + 1, dtype=np.int32))
-    columns = [
-        pa.ListArray.from_arrays(offsets, column.cast(pa.binary()) if pa.types.is_string(column.type) else column)
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _count_thresholds(config: config_pb2.EvalConfig) -> int:

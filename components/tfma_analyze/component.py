@@ -20,6 +20,19 @@ def tfma_analyze(
     report: Output[HTML],
     rule_column: str = "",
     rule_value: str = "",
+    tfma_mode: str = "local",
+    project: str = "",
+    region: str = "",
+    temp_location: str = "",
+    worker_image: str = IMAGE,
+    machine_type: str = "",
+    max_workers: int = 0,
+    network: str = "",
+    service_account: str = "",
+    labels: dict = {},  # noqa: B006
+    beam_runner: str = "",
+    beam_flags: list = [],  # noqa: B006
+    job_name: str = "",
 ) -> NamedTuple("Outputs", [("blessed", bool), ("reason", str)]):
     """Judge a model on the raw eval examples with TFMA, slice by slice.
 
@@ -35,21 +48,53 @@ def tfma_analyze(
         rule_column: A raw column; the rule that serves as a baseline beside the more frequent label predicts label 1
             where it has rule_value. Empty for no such rule.
         rule_value: See rule_column.
+        tfma_mode: local, in this step's process, or cloud, by a Beam job on workers: Dataflow, unless beam_runner
+            names another engine. The parameters below belong to cloud.
+        project: The Google Cloud project that pays for Dataflow.
+        region: Where Dataflow runs the job.
+        temp_location: gs://bucket/folder for what the job stages and throws away.
+        worker_image: The image of Dataflow's workers.
+        machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
+        max_workers: How many workers at most; 0 leaves it to Dataflow.
+        network: Name of the workers' network, or regions/REGION/subnetworks/NAME.
+        service_account: What Dataflow's workers run as.
+        labels: Of the Dataflow job.
+        beam_runner: Another runner's name in Beam, such as FlinkRunner.
+        beam_flags: Further Beam flags, --name=value, which win over the parameters.
+        job_name: Of the job.
 
     Returns:
         Whether the model is blessed, and why.
     """
+    from components.beam.options import BeamOptions
     from components.tfma_analyze.analyze import analyze
 
+    options = BeamOptions(
+        mode=tfma_mode,
+        mode_parameter="tfma_mode",
+        beam_runner=beam_runner,
+        beam_flags=beam_flags,
+        project=project,
+        region=region,
+        temp_location=temp_location,
+        worker_image=worker_image,
+        machine_type=machine_type,
+        max_workers=max_workers,
+        network=network,
+        service_account=service_account,
+        labels=labels,
+        job_name=job_name,
+    )
     found = analyze(
-        examples.path,
-        model.path,
+        options.place(examples),
+        options.place(model),
         eval_config,
         label_key=label_key,
-        evaluation=evaluation.path,
+        evaluation=options.place(evaluation),
         report=report.path,
         rule_column=rule_column,
         rule_value=rule_value,
+        options=options,
     )
     metrics.metadata.update(found["metrics"])
     if "roc" in found:

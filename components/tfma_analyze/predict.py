@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,11 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.errors import InputError
 from components.examples import KEY_COLUMN, as_lists, read_batches
+from components.places import join, open_write
 from components.train.export import OUTPUT
+
+PREDICTIONS = "predictions"
+"""Where an evaluation holds them: a Parquet file for each file of examples."""
 
 
 class Predictor:
@@ -30,7 +35,7 @@ class Predictor:
         InputError: The directory holds no such model.
     """
 
-    def __init__(self, model: str, schema: schema_pb2.Schema, label_key: str, columns: list[str]) -> None:
+    def __init__(self, model: str, schema: schema_pb2.Schema, label_key: str, columns: Sequence[str]) -> None:
         try:
             self._loaded = tf.saved_model.load(model)  # kept: its signatures hold its variables weakly
         except (OSError, tf.errors.OpError) as error:
@@ -41,7 +46,7 @@ class Predictor:
         self._predict = self._loaded.signatures["serving_default"]
         self._transform = self._loaded.signatures["transform_features"]
         self._schema = schema
-        self._label_key = label_key
+        self.label_key = label_key
         self._defaults = {
             feature.name: _default(schema, feature.name) for feature in schema.feature if feature.name in columns
         }
@@ -54,32 +59,30 @@ class Predictor:
         return [
             {"name": name, "kind": "number" if outputs[name].dtype.is_floating else "category", "size": None}
             for name in sorted(outputs)
-            if name != self._label_key
+            if name != self.label_key
         ]
 
-    def predict_file(self, source: Path, target: Path) -> int:
+    def predict_file(self, source: str, target: str) -> None:
         """Write the predictions for one file of examples.
 
         Args:
             source: A Parquet file of examples.
             target: The Parquet file to write: ``example_key``, label, ``probability``, and the columns to keep, in
-                which a missing value is what the model reads in its place.
+                which a missing value is what the model reads in its place. Where this raises, a part of it may stand.
 
-        Returns:
-            The number of rows.
+        Raises:
+            InputError: The label is not among the transformed features.
         """
-        rows = 0
         writer: pq.ParquetWriter | None = None
-        try:
-            for batch in read_batches(source):
-                predictions = self.predict_batch(batch)
-                writer = writer or pq.ParquetWriter(target, predictions.schema)
-                writer.write_batch(predictions)
-                rows += batch.num_rows
-        finally:
-            if writer:
-                writer.close()
-        return rows
+        with open_write(target) as file:
+            try:
+                for batch in read_batches(source):
+                    predictions = self.predict_batch(batch)
+                    writer = writer or pq.ParquetWriter(file, predictions.schema)
+                    writer.write_batch(predictions)
+            finally:
+                if writer:
+                    writer.close()
 
     def predict_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Predict rows.
@@ -95,18 +98,31 @@ class Predictor:
         """
         serialized = tf.constant(self._encoder.encode(as_lists(batch, self._schema)))
         transformed = self._transform(examples=serialized)
-        if self._label_key not in transformed:
-            raise InputError(
-                f"label_key={self._label_key}: the model transforms no such feature, only {[*transformed]}"
-            )
+        if self.label_key not in transformed:
+            raise InputError(f"label_key={self.label_key}: the model transforms no such feature, only {[*transformed]}")
         columns = {
             KEY_COLUMN: batch.column(KEY_COLUMN),
-            self._label_key: pa.array(transformed[self._label_key].numpy().astype(np.float32)),
+            self.label_key: pa.array(transformed[self.label_key].numpy().astype(np.float32)),
             OUTPUT: pa.array(self._predict(examples=serialized)[OUTPUT].numpy()[:, 0]),
         }
         for name, default in self._defaults.items():
             columns[name] = batch.column(name).fill_null(default)
         return pa.RecordBatch.from_pydict(columns)
+
+
+def predictions_name(evaluation: str | Path, name: str) -> str:
+    """Name the file of an evaluation that holds the predictions for a file of examples."""
+    return join(evaluation, PREDICTIONS, PurePosixPath(name).name)
+
+
+def as_extracts(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give each value of a batch of predictions a list of its own, as TFMA reads them."""
+    offsets = pa.array(np.arange(batch.num_rows + 1, dtype=np.int32))
+    columns = [
+        pa.ListArray.from_arrays(offsets, column.cast(pa.binary()) if pa.types.is_string(column.type) else column)
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _default(schema: schema_pb2.Schema, name: str) -> int | float | str:

@@ -14,7 +14,7 @@ pytest.importorskip("apache_beam", reason="needs taxi-pipeline[local]")
 import apache_beam as beam
 from farmhash import Fingerprint64
 
-from components.beam import local_pipeline
+from components.beam.pipelines import local_pipeline
 from components.example_gen import beam_read
 from components.example_gen.dialect import connect
 from components.example_gen.selection import KEY, ORDER, SPLIT

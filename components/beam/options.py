@@ -1,0 +1,152 @@
+"""Where Beam work runs, as the parameters of a step say it, checked before anything starts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.errors import InputError
+from components.image import IMAGE
+
+MODES = ("local", "cloud")
+DATAFLOW = "DataflowRunner"
+
+_PROJECT = re.compile(r"[a-z][-a-z0-9]{4,28}[a-z0-9]|[a-z0-9.-]+:[a-z][-a-z0-9]{4,28}[a-z0-9]")
+_REGION = re.compile(r"[a-z]+-[a-z]+\d+")
+_BUCKET = re.compile(r"gs://[a-z0-9][-_.a-z0-9]{1,220}[a-z0-9](/.*)?")
+_RUNNER = re.compile(r"[A-Za-z_][\w.]*")
+_LABEL_KEY = re.compile(r"[a-z][-_a-z0-9]{0,62}")
+_LABEL_VALUE = re.compile(r"[-_a-z0-9]{0,63}")
+_ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeamOptions:
+    """Where the Beam work of a step runs.
+
+    Attributes:
+        mode: ``local``: in the step's own process. ``cloud``: on the engine that the other fields name; they mean
+            nothing in ``local``.
+        mode_parameter: What the step calls ``mode``, for errors.
+        beam_runner: Beam's name of the runner; empty for Dataflow.
+        beam_flags: Further Beam flags, each ``--name=value``. They come last, so that they win.
+        project: The Google Cloud project that pays.
+        region: Where Dataflow runs the job, such as ``us-central1``.
+        temp_location: ``gs://bucket/folder`` for what is staged and thrown away; for another runner than Dataflow it
+            may be a directory that all workers share.
+        worker_image: The image of Dataflow's workers: the one that the steps run in, which has the same Python, Beam
+            and components.
+        machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
+        max_workers: How many workers at most; 0 leaves it to Dataflow.
+        network: Name of a network, or ``regions/REGION/subnetworks/NAME``; empty for the default one.
+        service_account: E-mail address of what the workers run as; empty for the project's default.
+        labels: Of the Dataflow job.
+        job_name: Name of the job: the run's and the step's. Characters that Dataflow does not take are replaced.
+    """
+
+    mode: str = "local"
+    mode_parameter: str = "mode"
+    beam_runner: str = ""
+    beam_flags: Sequence[str] = field(default_factory=tuple)
+    project: str = ""
+    region: str = ""
+    temp_location: str = ""
+    worker_image: str = IMAGE
+    machine_type: str = ""
+    max_workers: int = 0
+    network: str = ""
+    service_account: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    job_name: str = ""
+
+    @property
+    def cloud(self) -> bool:
+        """Whether workers elsewhere do the work."""
+        return self.mode == "cloud"
+
+    def place(self, artifact: Any) -> str:
+        """Say where the step's work finds or writes an artifact.
+
+        Args:
+            artifact: kfp's, with ``path`` and ``uri``.
+
+        Returns:
+            The URI, which workers reach, in ``cloud`` mode; else the path.
+        """
+        return str(artifact.uri if self.cloud else artifact.path)
+
+    @property
+    def runner(self) -> str:
+        """Beam's name of the runner in ``cloud`` mode."""
+        return self.beam_runner or DATAFLOW
+
+    @property
+    def is_dataflow(self) -> bool:
+        """Whether Dataflow runs the job."""
+        return self.cloud and self.runner.lower().rpartition(".")[2].removesuffix("runner") == "dataflow"
+
+    def check(self) -> None:
+        """Check every field, and whether they go together.
+
+        Raises:
+            InputError: One cannot be, or one is missing; the message names all that are.
+        """
+        if problems := self.problems(known=self.__dataclass_fields__):
+            raise InputError("\n".join(problems))
+
+    def problems(self, known: Collection[str]) -> list[str]:
+        """Say what is wrong, as far as it can be known.
+
+        Args:
+            known: Names of the fields whose values are known; nothing is said of the others.
+
+        Returns:
+            A sentence for each problem.
+        """
+        if "mode" not in known:
+            return []
+        if self.mode not in MODES:
+            return [f"{self.mode_parameter}={self.mode!r}: must be one of {', '.join(MODES)}"]
+        if not self.cloud:
+            return []
+        found = [f"{name}={text}" for name, text in self._wrong() if name in known]
+        if self.is_dataflow and "beam_runner" in known:
+            wants = f"{self.mode_parameter}=cloud runs on Dataflow:"
+            found += [f"{wants} {name}={text}" for name, text in self._missing() if name in known]
+        return found
+
+    def _wrong(self) -> Iterator[tuple[str, str]]:
+        """Find values that cannot be, whatever the runner is: the field and what is wrong."""
+        if self.beam_runner and not _RUNNER.fullmatch(self.beam_runner):
+            yield "beam_runner", f"{self.beam_runner!r}: must be the name of a Beam runner, for example FlinkRunner"
+        for flag in self.beam_flags:
+            if not isinstance(flag, str) or not re.match(r"--[A-Za-z]\w*", flag):
+                yield "beam_flags", f"{list(self.beam_flags)!r}: {flag!r} must have the form --name=value"
+        if "://" in self.temp_location and not _BUCKET.fullmatch(self.temp_location):
+            yield "temp_location", f"{self.temp_location!r}: must be gs://bucket/folder"
+        if isinstance(self.max_workers, bool) or not isinstance(self.max_workers, int) or self.max_workers < 0:
+            yield "max_workers", f"{self.max_workers!r}: must be a whole number of at least 0 (0 leaves it to Dataflow)"
+        if self.service_account and not _ACCOUNT.fullmatch(self.service_account):
+            yield "service_account", f"{self.service_account!r}: must be the e-mail address of a service account"
+        for key, value in self.labels.items():
+            if not _LABEL_KEY.fullmatch(key) or not isinstance(value, str) or not _LABEL_VALUE.fullmatch(value):
+                rule = "lower-case letters, digits, - and _, 63 at most, and a key begins with a letter"
+                yield "labels", f"{json.dumps({key: value})}: keys and values must be {rule}"
+
+    def _missing(self) -> Iterator[tuple[str, str]]:
+        """Find what Dataflow needs and does not have."""
+        if not self.project:
+            yield "project", "'': is empty; give the Google Cloud project that pays for the job"
+        elif not _PROJECT.fullmatch(self.project):
+            yield "project", f"{self.project!r}: is no id of a Google Cloud project"
+        if not _REGION.fullmatch(self.region):
+            yield "region", f"{self.region!r}: must be a region such as us-central1"
+        if not self.temp_location.startswith("gs://"):
+            place = "must be a gs://bucket/folder that its workers can write to"
+            yield "temp_location", f"{self.temp_location!r}: {place} (working_dir of a workflow)"
+        if "/" not in self.worker_image:
+            mend = "push the image, and compile with --image REGISTRY/… or give worker_image"
+            yield "worker_image", f"{self.worker_image!r}: names no registry to pull from; {mend}"
