@@ -14,6 +14,7 @@ from components.extras import MissingExtraError
 COMMANDS = {
     "compile": "taxi_pipeline.compiler.command:compile_command",
     "diff": "taxi_pipeline.compiler.diff_command:diff_command",
+    "doctor": "taxi_pipeline.doctor.command:doctor_command",
     "endpoint": "taxi_pipeline.serving.endpoint_command:endpoint_command",
     "manifests": "taxi_pipeline.serving.manifests_command:manifests_command",
     "predict": "taxi_pipeline.serving.command:predict_command",

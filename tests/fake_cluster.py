@@ -41,6 +41,7 @@ class FakeCluster:
         self.may: Callable[[dict[str, Any], str], bool] = lambda _attributes, _user: True
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+        path = path.rstrip("/")  # some clients end some paths so
         self.requests.append((method, path, query))
         found = self._discovery(path)
         if found is not None:
@@ -88,7 +89,8 @@ class FakeCluster:
             if "/" in api:
                 groups.setdefault(api.split("/")[0], set()).add(api)
         if path == "/version":
-            return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
+            names = ("gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform")
+            return {"major": "1", "minor": "34", "gitVersion": "v1.34.0", **dict.fromkeys(names, "")}
         if path == "/api":
             return {"kind": "APIVersions", "versions": ["v1"]}
         if path == "/apis":
@@ -152,7 +154,7 @@ def serving(fake: FakeCluster, folder: Path) -> Iterator[Path]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     config = {
         "apiVersion": "v1",
