@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 # Set around us, it would make every import two to three times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast lint bench clean
+.PHONY: help setup demo test test-fast lint bench image clean
 
 help:
 	@echo "make setup      prepare .venv, once"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-fast  run the tests that need seconds"
 	@echo "make lint       ruff, mypy --strict, import contracts"
 	@echo "make bench      list the benchmarks behind docs/benchmarks.md"
+	@echo "make image      build the image that steps run in, with docker, podman or buildah (IMAGE=… names it)"
 
 setup: $(STAMP)
 
@@ -45,6 +46,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Needs no .venv. ENGINE=podman chooses; OPTIONS='--build-arg PYTHON_IMAGE=…' goes to it. docs/image.md
+image:
+	@IMAGE='$(IMAGE)' docker/build.sh $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) runs
