@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "taxi_pipeline.report.command:report_command",
     "run": "taxi_pipeline.local.command:run_command",
     "serve": "taxi_pipeline.serving.command:serve_command",
+    "submit": "taxi_pipeline.submit.command:submit_command",
 }
 """Command name -> where its click command lives."""
 
@@ -50,6 +51,7 @@ def cli() -> None:
       taxi-pipeline run workflow1
       taxi-pipeline run workflow1 --param train_steps=2000 --run-dir runs/longer
       taxi-pipeline compile workflow1 -o workflow1.tar.gz
+      taxi-pipeline submit workflow1 --endpoint http://localhost:8080 --wait
     """
 
 

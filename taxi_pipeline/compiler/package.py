@@ -157,6 +157,26 @@ def package_members(
     return {SPEC_MEMBER: workflow_yaml(manifest)}
 
 
+def as_package(source: BaseComponent | str | os.PathLike[str], directory: Path, *, image: str | None = None) -> Path:
+    """Give the package of a pipeline: compiled now, or as it was given.
+
+    Args:
+        source: What ``@dsl.pipeline`` made, or the path of a package (``.tar.gz``) or specification (``.yaml``).
+        directory: Where to write a package that is compiled now.
+        image: The image to run our components in, of a pipeline that is compiled now.
+
+    Returns:
+        Its path. The package has an Argo Workflow too, unless the pipeline has what no Argo Workflow can express.
+    """
+    if not isinstance(source, BaseComponent):
+        return Path(source)
+    path = directory / f"{source.name}.tar.gz"
+    try:
+        return compile_package(source, path, image=image)
+    except InputError:
+        return compile_package(source, path, image=image, format="kfp")
+
+
 def read_spec(source: BaseComponent | str | os.PathLike[str]) -> dict[str, Any]:
     """Read the pipeline specification out of a package, a YAML file or a pipeline.
 

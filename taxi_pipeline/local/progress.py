@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.live import Live
@@ -15,8 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from taxi_pipeline.local.record import Observer
-from taxi_pipeline.local.result import RunResult, Step
+from taxi_pipeline.local.result import Step
 
 SYMBOLS = {
     "pending": ("·", "dim"),
@@ -34,8 +34,35 @@ _NOISE = re.compile(r"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before ab
 _TAIL = 4096  # bytes of a log looked at for its last line
 
 
+class Shown(Protocol):
+    """What is shown of a run, wherever it goes on."""
+
+    @property
+    def pipeline(self) -> str:
+        """Name of the pipeline."""
+
+    @property
+    def place(self) -> str:
+        """Where everything of it is found."""
+
+    @property
+    def steps(self) -> Mapping[str, Step]:
+        """The steps by name."""
+
+    @property
+    def imports(self) -> Mapping[str, float | None]:
+        """Modules that are imported for all steps, none while that goes on."""
+
+
+class Watcher(Protocol):
+    """Shows a run."""
+
+    def __call__(self, result: Shown, step: Step | None, /) -> None:
+        """Take note of a change: of a step, or of the run itself."""
+
+
 @contextmanager
-def progress(console: Console) -> Iterator[Observer]:
+def progress(console: Console) -> Iterator[Watcher]:
     """Show a run on a console while the block lasts.
 
     Args:
@@ -60,11 +87,11 @@ class _Lines:
         self._begun = False
         self._shown: dict[str, tuple[str, int]] = {}
 
-    def __call__(self, result: RunResult, step: Step | None) -> None:
+    def __call__(self, result: Shown, step: Step | None, /) -> None:
         if step is None:
             if not self._begun:
                 self._begun = True
-                self._print(f"{result.pipeline} started in {result.run_dir}")
+                self._print(f"{result.pipeline} started in {result.place}")
             return
         before = self._shown.get(step.name)
         if before == (step.status, step.attempts):
@@ -87,11 +114,11 @@ class _View:
     """The latest state of a run, as a table."""
 
     def __init__(self) -> None:
-        self._result: RunResult | None = None
+        self._result: Shown | None = None
         self._since: dict[str, float] = {}
         self._began = time.monotonic()
 
-    def __call__(self, result: RunResult, step: Step | None) -> None:
+    def __call__(self, result: Shown, step: Step | None, /) -> None:
         if step is not None and step.status == "running":
             self._since.setdefault(step.name, time.monotonic())
         self._result = result

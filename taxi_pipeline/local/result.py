@@ -143,6 +143,11 @@ class RunResult:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     imports: Mapping[str, float | None] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """Where everything lies, as text."""
+        return str(self.run_dir)
+
     def artifact(self, step: str, output: str) -> Artifact:
         """Find an artifact.
 

@@ -176,12 +176,12 @@ def _prepare(
     isolation: launch.Isolation | None,
 ) -> _Job:
     # Imports the compiler, which a process that only looks at results does not need.
-    from taxi_pipeline.compiler import read_documents
+    from taxi_pipeline.compiler.package import as_package, read_documents
 
     if parallelism is not None and parallelism < 1:
         raise InputError(f"parallelism is {parallelism}; it must be 1 or more")
     with tempfile.TemporaryDirectory() as scratch:
-        package = _package(pipeline, Path(scratch))
+        package = as_package(pipeline, Path(scratch))
         documents = read_documents(package)  # what runs is what is in the package
         spec = documents[0]
         name = spec["pipelineInfo"]["name"]
@@ -204,19 +204,6 @@ def _prepare(
             reason = why(error, where.path)
             raise InputError(f"{where.path}: cannot write to the run directory: {reason}") from error
     return _Job(plan, where, record, parallelism or os.cpu_count() or 1, isolation or launch.default_isolation())
-
-
-def _package(pipeline: BaseComponent | str | os.PathLike[str], scratch: Path) -> Path:
-    """Give the package of a pipeline: compiled now, or as it was given."""
-    from taxi_pipeline.compiler import compile_package
-
-    if isinstance(pipeline, (str, os.PathLike)):
-        return Path(pipeline)
-    path = scratch / f"{pipeline.name}.tar.gz"
-    try:
-        return compile_package(pipeline, path)
-    except InputError:  # what no Argo Workflow can express may run here all the same
-        return compile_package(pipeline, path, format="kfp")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,7 @@
+"""Submit a pipeline to a Kubeflow Pipelines service, or to Vertex AI Pipelines."""
+
+from taxi_pipeline.submit.connection import Access, ServiceError
+from taxi_pipeline.submit.kubeflow import Recurrence, submit
+from taxi_pipeline.submit.submission import LostSightError, Submission
+
+__all__ = ["Access", "LostSightError", "Recurrence", "ServiceError", "Submission", "submit"]

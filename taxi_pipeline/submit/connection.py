@@ -1,0 +1,335 @@
+"""Reach a Kubeflow Pipelines service, and keep what proves who we are out of everything that is said."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import io
+import json
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import google.auth.exceptions
+import kfp
+import kfp_server_api
+import urllib3
+from kfp.client.token_credentials_base import TokenCredentialsBase
+
+from components.errors import InputError
+
+ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
+"""The environment variable that kfp.Client reads, too."""
+
+_TIMEOUT = (10, 120)  # seconds to connect, and to wait for an answer: without, a silent server is waited for for ever
+_SHORTEST = 6  # characters of a cookie that can be a secret; a flag such as `a=1` is none
+_LONGEST = 2000  # characters of what a service says
+
+
+class ServiceError(InputError):
+    """A service could not be reached, or did not do what it was asked.
+
+    Attributes:
+        status: The HTTP status it answered with, where it answered.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, repr=False)
+class Access:
+    """How to reach a Kubeflow Pipelines service; what `kfp.Client` takes, with files for what is secret.
+
+    Attributes:
+        endpoint: Its URL; default that in ``KF_PIPELINES_ENDPOINT``. May be left out inside a cluster, and with
+            `kube_context`.
+        token: A bearer token.
+        token_file: A file with a bearer token. It is read for each request, so that it may be renewed.
+        cookies: The ``Cookie`` header, as a browser sends it after logging in.
+        client_id: Client ID of Identity-Aware Proxy.
+        other_client_id: Client ID of a desktop application that asks for the user's consent.
+        other_client_secret: Its secret.
+        proxy: URL of an HTTP proxy.
+        ssl_ca_cert: File with the certificate authorities to trust.
+        verify_ssl: Whether to check the server's certificate.
+        kube_context: A context of the kubeconfig file, to go through the Kubernetes API.
+        ui_host: Where the user interface answers, where that is elsewhere.
+    """
+
+    endpoint: str | None = None
+    token: str | None = None
+    token_file: str | os.PathLike[str] | None = None
+    cookies: str | None = None
+    client_id: str | None = None
+    other_client_id: str | None = None
+    other_client_secret: str | None = None
+    proxy: str | None = None
+    ssl_ca_cert: str | os.PathLike[str] | None = None
+    verify_ssl: bool | None = None
+    kube_context: str | None = None
+    ui_host: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Access({_without_user(self.endpoint or '')!r})"  # the rest may be secret
+
+
+class Connection:
+    """A `kfp.Client` that was reached, and the errors of everything that is asked of it.
+
+    Args:
+        access: How to reach the service.
+
+    Attributes:
+        client: The client.
+        ui: URL of the user interface; empty where it is not known.
+
+    Raises:
+        InputError: What was given cannot be used.
+        ServiceError: The service cannot be reached, or does not let us in.
+    """
+
+    def __init__(self, access: Access) -> None:
+        endpoint = _endpoint(access)
+        self._secrets = _Secrets()
+        self._secrets.add(access.token, access.other_client_secret, access.cookies)
+        values = [part.partition("=")[2] for part in (access.cookies or "").split(";")]
+        self._secrets.add(*(value for value in values if len(value) >= _SHORTEST))
+        if access.proxy:
+            self._secrets.add(urlsplit(access.proxy).password)
+        self._where = endpoint or "the cluster's Kubeflow Pipelines service"
+        self.ui = _page(access.ui_host or os.environ.get("KF_PIPELINES_UI_ENDPOINT") or endpoint)
+        with self.asking("reaching the service"), _output_to(sys.stderr), warnings.catch_warnings():
+            # Not our user's business: which versions of the service this client was written for.
+            warnings.simplefilter("ignore", FutureWarning)
+            self.client: Any = _Client(
+                self._secrets,
+                host=endpoint or None,
+                existing_token=access.token,
+                credentials=_TokenFile(access.token_file, self._secrets) if access.token_file else None,
+                cookies=access.cookies,
+                client_id=access.client_id,
+                other_client_id=access.other_client_id,
+                other_client_secret=access.other_client_secret,
+                proxy=access.proxy,
+                ssl_ca_cert=_file(access.ssl_ca_cert, "CA certificates"),
+                verify_ssl=access.verify_ssl,
+                kube_context=access.kube_context,
+                ui_host=access.ui_host,
+            )
+            self.client.get_kfp_healthz()
+
+    @contextlib.contextmanager
+    def asking(self, what: str) -> Iterator[None]:
+        """Turn what goes wrong inside the block into a `ServiceError` without a secret in it.
+
+        Args:
+            what: What is being done, for the message.
+        """
+        try:
+            with _output_to(io.StringIO()):  # the client prints links of its own
+                yield
+        except ServiceError as error:
+            raise ServiceError(self._secrets.hide(f"{self._where}: {what}: {error}"), error.status) from None
+        except InputError:
+            raise
+        except (
+            kfp_server_api.OpenApiException,
+            urllib3.exceptions.HTTPError,
+            google.auth.exceptions.GoogleAuthError,
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            message = self._secrets.hide(f"{self._where}: {what}: {_reason(error)}")
+            raise ServiceError(message[:_LONGEST], getattr(error, "status", None) or None) from None
+
+    def page(self, path: str) -> str:
+        """Give the link of a page of the user interface; empty where that is not known."""
+        return f"{self.ui}/#/{path}" if self.ui else ""
+
+    def hide(self, text: str) -> str:
+        """Take every secret out of a text."""
+        return self._secrets.hide(text)
+
+
+class _Client(kfp.Client):
+    """The client, asking for the service's health once, not five times with a traceback and five seconds each."""
+
+    def __init__(self, secrets: _Secrets, **options: Any) -> None:
+        self._secrets = secrets
+        self._health: Any = None
+        super().__init__(**options)
+
+    def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:  # noqa: ARG002
+        """Ask the service whether it is well; the first thing that is sent."""
+        if self._health is None:
+            api = self._healthz_api.api_client
+            # Secrets that the client found by itself: in its context file, or by asking Google.
+            header = self._context_setting.get("client_authentication_header_value")
+            self._secrets.add(*api.configuration.api_key.values(), api.cookie, header)
+            _guard_requests(api)
+            self._health = self._healthz_api.healthz_service_get_healthz()
+        return self._health
+
+
+class _TokenFile(TokenCredentialsBase):
+    """A bearer token that is read anew for each request."""
+
+    def __init__(self, path: str | os.PathLike[str], secrets: _Secrets) -> None:
+        self._path = Path(path)
+        self._secrets = secrets
+        self._read()
+
+    def refresh_api_key_hook(self, config: Any) -> None:
+        config.api_key["authorization"] = self._read()
+
+    def _read(self) -> str:
+        try:
+            token = self._path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{self._path}: cannot read a token: {getattr(error, 'strerror', error)}") from None
+        if not token:
+            raise InputError(f"{self._path}: the file holds no token")
+        self._secrets.add(token)
+        return token
+
+
+class _Secrets:
+    """What must not be said."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+
+    def add(self, *secrets: str | None) -> None:
+        for secret in secrets:
+            plain = (secret or "").strip()
+            if plain and plain != "placeholder":  # kfp's word for a token that is yet to be read
+                coded = base64.b64encode(plain.encode()).decode()
+                self._forms |= {plain, quote(plain, safe=""), json.dumps(plain)[1:-1], coded}
+
+    def hide(self, text: str) -> str:
+        for form in sorted(self._forms, key=len, reverse=True):
+            text = text.replace(form, "***")
+        return text
+
+
+@contextlib.contextmanager
+def _output_to(file: TextIO) -> Iterator[None]:
+    """Lead standard output elsewhere; not in other threads than the first, which share it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with contextlib.redirect_stdout(file):
+        yield
+
+
+def _endpoint(access: Access) -> str:
+    endpoint = (access.endpoint or os.environ.get(ENDPOINT_VARIABLE) or "").strip()
+    if not endpoint:
+        if access.kube_context or "KUBERNETES_SERVICE_HOST" in os.environ:
+            return ""
+        raise InputError(
+            f"no service to submit to: give --endpoint URL, set {ENDPOINT_VARIABLE}, or name a context of your "
+            "kubeconfig by --kube-context. `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80` brings one to "
+            "http://localhost:8080"
+        )
+    if "://" not in endpoint:
+        endpoint = f"https://{endpoint}"
+    parts = urlsplit(endpoint)
+    if parts.username or parts.password:
+        raise InputError(
+            f"{_without_user(endpoint)}: the URL holds a user or password, which is not sent: use a token or cookies"
+        )
+    try:
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise InputError(f"{endpoint!r} is no URL of a service; write it as https://host/pipeline")
+    return _page(endpoint)
+
+
+def _page(url: str | None) -> str:
+    """Give a URL without what a browser's address has after it: ``/#/pipelines`` and the like."""
+    if not url:
+        return ""
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _file(path: str | os.PathLike[str] | None, what: str) -> str | None:
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file of {what}")
+    return str(path)
+
+
+def _guard_requests(api: Any) -> None:
+    """Give each request a time limit, and refuse a page for people where the API should answer."""
+    request = api.request
+
+    @functools.wraps(request)
+    def guarded(*arguments: Any, **options: Any) -> Any:
+        options["_request_timeout"] = options.get("_request_timeout") or _TIMEOUT
+        try:
+            answer = request(*arguments, **options)
+        except kfp_server_api.ApiException as error:
+            error.body = error.body or b""  # the client decodes it, also where there is none
+            raise
+        if "html" in (answer.getheader("content-type") or ""):
+            raise ServiceError(
+                "a page for people answers, not the API. Either this asks to log in (give a token or cookies), or the "
+                "URL is not that of the Pipelines service (in Kubeflow it ends in /pipeline)"
+            )
+        return answer
+
+    api.request = guarded
+
+
+_HINTS = {
+    401: "it does not know who asks: give a valid token (--token-file) or cookies (--cookies-file)",
+    403: "who asks may not do that: ask for the right, or name a --namespace of your own",
+    413: "something between here and the service takes no upload of this size",
+}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, kfp_server_api.ApiException) and error.status:
+        said = _said(error.body) or str(error.reason or "")
+        hint = _HINTS.get(error.status, "")
+        return f"HTTP {error.status}: {said}{f' ({hint})' if hint else ''}"
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        return _reason(error.reason)
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return f"cannot connect ({str(error).rpartition(': ')[2]}); is the URL right, and a port-forward still open?"
+    if isinstance(error, kfp_server_api.ApiException):
+        return str(error.reason)
+    return str(error) or type(error).__name__
+
+
+def _said(body: Any) -> str:
+    """Read the message out of what a service answers: JSON in three dialects, or text."""
+    text = body.decode("utf-8", errors="replace") if isinstance(body, bytes) else str(body or "")
+    with contextlib.suppress(ValueError):
+        answer = json.loads(text)
+        if isinstance(answer, dict):
+            for key in ("error_details", "error_message", "message", "error"):
+                if isinstance(answer.get(key), str) and answer[key]:
+                    return str(answer[key])
+    return " ".join(text.split()) if "<html" not in text.lower() else ""
