@@ -10,6 +10,11 @@ from components import ml_engine_deploy, tf_serving_deploy, tfma_analyze, tft_pr
 from taxi_pipeline.schema import LABEL_KEY, RULE_COLUMN, RULE_VALUE
 
 
+def job_name(step: str) -> str:
+    """Name the Beam job of a step: the run's name, then the step's."""
+    return f"{dsl.PIPELINE_JOB_NAME_PLACEHOLDER}-{step}"
+
+
 class Branch(NamedTuple):
     """What later steps take from a branch: the outputs of its tasks."""
 
@@ -26,6 +31,7 @@ def train_and_judge(
     preprocessing_module: Any,
     eval_config: Any,
     training: dict[str, Any],
+    workers: dict[str, Any],
 ) -> Branch:
     """Add the tasks of a branch to the pipeline that is being defined.
 
@@ -36,11 +42,19 @@ def train_and_judge(
         preprocessing_module: Path or dotted name of the feature-engineering variant.
         eval_config: Path or dotted name of slices, metrics and thresholds.
         training: Further arguments of the `train` component.
+        workers: Where Beam work runs: ``preprocess_mode``, ``tfma_mode``, and what both components take alike.
 
     Returns:
         The branch's outputs.
     """
-    transformed = tft_preprocess(examples=train_examples, preprocessing_module=preprocessing_module)
+    alike = {name: value for name, value in workers.items() if name not in ("preprocess_mode", "tfma_mode")}
+    transformed = tft_preprocess(
+        examples=train_examples,
+        preprocessing_module=preprocessing_module,
+        preprocess_mode=workers["preprocess_mode"],
+        job_name=job_name(f"preprocess{number}"),
+        **alike,
+    )
     transformed.set_display_name(f"preprocess{number}")
     trained = train(
         examples=train_examples,
@@ -57,6 +71,9 @@ def train_and_judge(
         label_key=LABEL_KEY,
         rule_column=RULE_COLUMN,
         rule_value=RULE_VALUE,
+        tfma_mode=workers["tfma_mode"],
+        job_name=job_name(f"analyze{number}"),
+        **alike,
     )
     analyzed.set_display_name(f"analyze{number}")
     return Branch(trained.outputs["model"], analyzed.outputs["evaluation"], analyzed.outputs["metrics"])

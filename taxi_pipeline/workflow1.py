@@ -9,7 +9,8 @@ from typing import NamedTuple
 from kfp import dsl
 
 from components import compare, example_gen
-from taxi_pipeline.branch import deploy, train_and_judge
+from components.image import IMAGE
+from taxi_pipeline.branch import deploy, job_name, train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 
@@ -42,8 +43,19 @@ def workflow1(
     ml_engine_base_path: str = "",
     project: str = "",
     location: str = "",
-    read_mode: str = "local",
     region: str = "us-central1",
+    read_mode: str = "local",
+    preprocess_mode: str = "local",
+    tfma_mode: str = "local",
+    working_dir: str = "",
+    worker_image: str = IMAGE,
+    machine_type: str = "",
+    max_workers: int = 0,
+    network: str = "",
+    service_account: str = "",
+    labels: dict = {},  # noqa: B006
+    beam_runner: str = "",
+    beam_flags: list = [],  # noqa: B006
 ) -> Outputs:
     """Train one model on two feature-engineering variants and compare them on the same eval trips.
 
@@ -69,11 +81,36 @@ def workflow1(
         deploy_mode: How to publish them: local writes the directory, cloud serves them on Kubernetes by TF-Serving.
         ml_engine_base_path: Deploy both models, if they are blessed, to Vertex AI by way of this gs:// path; empty
             deploys nothing.
-        project: The Google Cloud project of BigQuery's queries and of Vertex AI.
+        project: The Google Cloud project of BigQuery's queries, of Dataflow and of Vertex AI.
         location: Where BigQuery runs its queries.
-        read_mode: Who reads the result of BigQuery's query: local, the process of the step, or cloud, a Beam pipeline.
-        region: Of Vertex AI's endpoints.
+        region: Of Dataflow's jobs and Vertex AI's endpoints.
+        read_mode: Who reads the result of BigQuery's query: local, the process of the step, or cloud, a Beam job.
+        preprocess_mode: Where the transform graph is fitted and applied: local, in the process of the step, or cloud,
+            by a Beam job on workers: Dataflow, unless beam_runner names another engine.
+        tfma_mode: Where TFMA judges the models: likewise.
+        working_dir: gs://bucket/folder for what Beam jobs stage and throw away.
+        worker_image: The image of Dataflow's workers.
+        machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
+        max_workers: How many workers a job has at most; 0 leaves it to Dataflow.
+        network: Name of the workers' network, or regions/REGION/subnetworks/NAME.
+        service_account: What Dataflow's workers run as.
+        labels: Of Dataflow's jobs.
+        beam_runner: Another runner's name in Beam, such as FlinkRunner.
+        beam_flags: Further Beam flags, --name=value, which win over the parameters.
     """
+    workers = {
+        "project": project,
+        "region": region,
+        "temp_location": working_dir,
+        "worker_image": worker_image,
+        "machine_type": machine_type,
+        "max_workers": max_workers,
+        "network": network,
+        "service_account": service_account,
+        "labels": labels,
+        "beam_runner": beam_runner,
+        "beam_flags": beam_flags,
+    }
     rows = example_gen(
         input_handle_train=input_handle_train,
         input_handle_eval=input_handle_eval,
@@ -86,9 +123,10 @@ def workflow1(
         ts2=ts2,
         eval_ts1=ts1,
         eval_ts2=ts2,
-        project=project,
         location=location,
         read_mode=read_mode,
+        job_name=job_name("example-gen"),
+        **workers,
     )
     training = {
         "model_module": model_module,
@@ -108,6 +146,7 @@ def workflow1(
             preprocessing_module=module,
             eval_config=eval_config,
             training=training,
+            workers={**workers, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
         )
         for number, module in enumerate(modules, start=1)
     ]

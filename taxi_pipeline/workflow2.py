@@ -9,7 +9,8 @@ from typing import NamedTuple
 from kfp import dsl
 
 from components import compare, cross_judge, drift, example_gen, plan_windows
-from taxi_pipeline.branch import deploy, train_and_judge
+from components.image import IMAGE
+from taxi_pipeline.branch import deploy, job_name, train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 
@@ -47,8 +48,19 @@ def workflow2(
     ml_engine_base_path: str = "",
     project: str = "",
     location: str = "",
-    read_mode: str = "local",
     region: str = "us-central1",
+    read_mode: str = "local",
+    preprocess_mode: str = "local",
+    tfma_mode: str = "local",
+    working_dir: str = "",
+    worker_image: str = IMAGE,
+    machine_type: str = "",
+    max_workers: int = 0,
+    network: str = "",
+    service_account: str = "",
+    labels: dict = {},  # noqa: B006
+    beam_runner: str = "",
+    beam_flags: list = [],  # noqa: B006
 ) -> Outputs:
     """Train one model on two date windows and judge both on the same recent trips.
 
@@ -81,11 +93,36 @@ def workflow2(
         deploy_mode: How to publish them: local writes the directory, cloud serves them on Kubernetes by TF-Serving.
         ml_engine_base_path: Deploy both models, if they are blessed, to Vertex AI by way of this gs:// path; empty
             deploys nothing.
-        project: The Google Cloud project of BigQuery's queries and of Vertex AI.
+        project: The Google Cloud project of BigQuery's queries, of Dataflow and of Vertex AI.
         location: Where BigQuery runs its queries.
-        read_mode: Who reads the result of BigQuery's query: local, the process of the step, or cloud, a Beam pipeline.
-        region: Of Vertex AI's endpoints.
+        region: Of Dataflow's jobs and Vertex AI's endpoints.
+        read_mode: Who reads the result of BigQuery's query: local, the process of the step, or cloud, a Beam job.
+        preprocess_mode: Where the transform graph is fitted and applied: local, in the process of the step, or cloud,
+            by a Beam job on workers: Dataflow, unless beam_runner names another engine.
+        tfma_mode: Where TFMA judges the models: likewise.
+        working_dir: gs://bucket/folder for what Beam jobs stage and throw away.
+        worker_image: The image of Dataflow's workers.
+        machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
+        max_workers: How many workers a job has at most; 0 leaves it to Dataflow.
+        network: Name of the workers' network, or regions/REGION/subnetworks/NAME.
+        service_account: What Dataflow's workers run as.
+        labels: Of Dataflow's jobs.
+        beam_runner: Another runner's name in Beam, such as FlinkRunner.
+        beam_flags: Further Beam flags, --name=value, which win over the parameters.
     """
+    workers = {
+        "project": project,
+        "region": region,
+        "temp_location": working_dir,
+        "worker_image": worker_image,
+        "machine_type": machine_type,
+        "max_workers": max_workers,
+        "network": network,
+        "service_account": service_account,
+        "labels": labels,
+        "beam_runner": beam_runner,
+        "beam_flags": beam_flags,
+    }
     source = {
         "input_handle_train": input_handle_train,
         "input_handle_eval": input_handle_eval,
@@ -104,7 +141,8 @@ def workflow2(
 
     def read(name: str, split: str, begin: str, end: str) -> dsl.PipelineTask:
         window = {"ts1": begin, "ts2": end} if split == "train" else {"eval_ts1": begin, "eval_ts2": end}
-        return example_gen(**source, splits=[split], **window).after(planned).set_display_name(name)
+        reading = {**source, **workers, "splits": [split], "job_name": job_name(name), **window}
+        return example_gen(**reading).after(planned).set_display_name(name)
 
     recent = read("eval-trips", "eval", planned.outputs["eval_ts1"], planned.outputs["eval_ts2"])
     training = {
@@ -128,6 +166,7 @@ def workflow2(
                 preprocessing_module=preprocessing_module,
                 eval_config=eval_config,
                 training=training,
+                workers={**workers, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
             )
         )
     drift(baseline=trained_on[1], current=trained_on[0])

@@ -6,6 +6,7 @@ is sorted by itself, and all rows of one come before those of the next.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -15,14 +16,16 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.gcp.internal.clients.bigquery import TableReference
 
-from components.beam.pipelines import local_pipeline
+from components.beam.options import BeamOptions
+from components.beam.pipelines import make_pipeline, run
+from components.beam.places import scratch_place
 from components.example_gen.bigquery import BigQueryTable, understood
 from components.example_gen.dialect import connect
 from components.example_gen.selection import KEY, ORDER, SPLIT, Selection
 from components.example_gen.write import ROWS_PER_FILE, ROWS_PER_GROUP, file_name, file_schema, in_order
+from components.places import here, join, open_write
 
 _READ = {"INT": pa.int64(), "FLOAT": pa.float64(), "BYTES": pa.string()}
 _BITS = 64 - 16
@@ -35,7 +38,7 @@ Row = tuple[Any, ...]
 
 
 def write_splits_by_beam(
-    table: BigQueryTable, selection: Selection, types: Mapping[str, str], directory: Path
+    table: BigQueryTable, selection: Selection, types: Mapping[str, str], directory: Path, options: BeamOptions
 ) -> dict[str, int]:
     """Let BigQuery run a query and Beam write its rows, split by split, in the order of their key's hash.
 
@@ -44,36 +47,43 @@ def write_splits_by_beam(
         selection: Of ``table``: the columns of ``types``, then a row's key, split and order.
         types: ``INT``, ``FLOAT`` or ``BYTES`` by column.
         directory: Where a directory a split is made.
+        options: Where the pipeline runs. Workers elsewhere write below the ``temp_location``, and this process fetches
+            it from there: it has yet to look at every value.
 
     Returns:
         Rows by split.
     """
     names = (*types, KEY, SPLIT, ORDER)
     result = table.run(selection)
-    for split in selection.splits:
-        (directory / split).mkdir()
     # The runner in this process hands on exceptions as they were raised; others wrap them.
-    with understood(table.handle), local_pipeline() as pipeline:
+    with understood(table.handle), scratch_place(options) as scratch:
+        pipeline = make_pipeline(options)
         read = beam.io.ReadFromBigQuery(
             table=TableReference(projectId=result.project, datasetId=result.dataset_id, tableId=result.table_id),
             method=beam.io.ReadFromBigQuery.Method.DIRECT_READ,
             use_native_datetime=True,  # is how Beam calls Arrow; Avro would not take every column's name
         )
         rows = pipeline | "Read" >> read | "Values" >> beam.Map(lambda row: tuple(row[name] for name in names))
-        write_files(rows, types, directory)
+        write_files(rows, types, scratch)
+        run(pipeline, options)
+        with here(scratch) as written:
+            for split in selection.splits:
+                (directory / split).mkdir()
+                for path in sorted((written / split).glob("*.parquet")):
+                    shutil.move(path, directory / split / path.name)
     return {
         split: sum(pq.read_metadata(path).num_rows for path in (directory / split).iterdir())
         for split in selection.splits
     }
 
 
-def write_files(rows: beam.PCollection[Row], types: Mapping[str, str], directory: Path) -> None:
+def write_files(rows: beam.PCollection[Row], types: Mapping[str, str], place: str) -> None:
     """Deal rows to the files of their splits, sort each file's, and write them.
 
     Args:
         rows: Values of the columns of ``types``, then a row's key, split and order.
         types: ``INT``, ``FLOAT`` or ``BYTES`` by column.
-        directory: Has a directory a split.
+        place: Where a directory a split is made: a directory, or a prefix in Cloud Storage.
     """
     counts = rows | "Range" >> beam.Map(_range) | beam.combiners.Count.PerElement() | beam.combiners.ToDict()
     files = beam.pvalue.AsSingleton(counts | "Files" >> beam.Map(_plan_files))
@@ -81,7 +91,7 @@ def write_files(rows: beam.PCollection[Row], types: Mapping[str, str], directory
         rows
         | "File" >> beam.Map(lambda row, files: (files[_range(row)], row), files)
         | beam.GroupByKey()
-        | "Write" >> beam.Map(_write_file, dict(types), str(directory))
+        | "Write" >> beam.Map(_write_file, dict(types), place)
     )
 
 
@@ -106,7 +116,7 @@ def _plan_files(counts: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], 
     return files
 
 
-def _write_file(grouped: tuple[str, Iterable[Row]], types: Mapping[str, str], directory: str) -> None:
+def _write_file(grouped: tuple[str, Iterable[Row]], types: Mapping[str, str], place: str) -> None:
     """Sort and write; a second attempt writes the same bytes."""
     file, rows = grouped
     columns = [(name, _READ[kind]) for name, kind in types.items()]
@@ -116,7 +126,7 @@ def _write_file(grouped: tuple[str, Iterable[Row]], types: Mapping[str, str], di
         connection.register("read", reader)
         ordered = connection.execute(in_order("SELECT * FROM read", types)).to_arrow_table()
     wanted = file_schema(types)
-    with FileSystems.create(FileSystems.join(directory, file)) as target:
+    with open_write(join(place, file)) as target:
         pq.write_table(ordered.select(wanted.names).cast(wanted), target, row_group_size=ROWS_PER_GROUP)
 
 

@@ -26,6 +26,17 @@ def example_gen(
     project: str = "",
     location: str = "",
     read_mode: str = "local",
+    region: str = "",
+    temp_location: str = "",
+    worker_image: str = IMAGE,
+    machine_type: str = "",
+    max_workers: int = 0,
+    network: str = "",
+    service_account: str = "",
+    labels: dict = {},  # noqa: B006
+    beam_runner: str = "",
+    beam_flags: list = [],  # noqa: B006
+    job_name: str = "",
 ):
     """Read typed examples from files or BigQuery, describe them, and compare them with their schema.
 
@@ -45,13 +56,42 @@ def example_gen(
         eval_ts1: When the window of the eval rows begins.
         eval_ts2: When it is over.
         splits: What to read: train, eval or both.
-        project: The Google Cloud project that pays for BigQuery's queries.
+        project: The Google Cloud project that pays for BigQuery's queries, and for Dataflow.
         location: Where BigQuery runs them; empty leaves it to the table.
-        read_mode: Who reads the result of BigQuery's query: local, this step's process, or cloud, a Beam pipeline.
+        read_mode: Who reads the result of BigQuery's query: local, this step's process, or cloud, a Beam job on
+            workers: Dataflow, unless beam_runner names another engine. The parameters below belong to cloud.
+        region: Where Dataflow runs the job.
+        temp_location: gs://bucket/folder for what the job stages and throws away.
+        worker_image: The image of Dataflow's workers.
+        machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
+        max_workers: How many workers at most; 0 leaves it to Dataflow.
+        network: Name of the workers' network, or regions/REGION/subnetworks/NAME.
+        service_account: What Dataflow's workers run as.
+        labels: Of the Dataflow job.
+        beam_runner: Another runner's name in Beam, such as FlinkRunner.
+        beam_flags: Further Beam flags, --name=value, which win over the parameters.
+        job_name: Of the job.
     """
+    from components.beam.options import BeamOptions
     from components.example_gen.read import read_examples
     from components.example_gen.request import ReadParameters
 
+    options = BeamOptions(
+        mode=read_mode,
+        mode_parameter="read_mode",
+        beam_runner=beam_runner,
+        beam_flags=beam_flags,
+        project=project,
+        region=region,
+        temp_location=temp_location,
+        worker_image=worker_image,
+        machine_type=machine_type,
+        max_workers=max_workers,
+        network=network,
+        service_account=service_account,
+        labels=labels,
+        job_name=job_name,
+    )
     parameters = ReadParameters(
         input_handle_train=input_handle_train,
         input_handle_eval=input_handle_eval,
@@ -68,6 +108,7 @@ def example_gen(
         project=project,
         location=location,
         read_mode=read_mode,
+        workers=options,
     )
     examples.metadata.update(
         read_examples(parameters, examples=examples.path, statistics=statistics.path, anomalies=anomalies.path)

@@ -91,7 +91,7 @@ def plan_read(parameters: ReadParameters) -> Plan:
         scratch = Path(name)
         with naming_objects(scratch):
             sources = open_sources(
-                handles, request, Access(scratch, parameters.project, parameters.location, parameters.read_mode)
+                handles, request, Access(scratch, parameters.project, parameters.location, parameters.by_beam)
             )
             checks = [plan_check(check) for check in checks_of_read(sources)]
             return Plan([*checks, *(_plan(source, scratch) for source in sources)], prove_by_rule(sources), sources)

@@ -51,7 +51,7 @@ def read_examples(
         scratch = Path(name)
         with naming_objects(scratch):
             sources = open_sources(
-                handles, request, Access(scratch, parameters.project, parameters.location, parameters.read_mode)
+                handles, request, Access(scratch, parameters.project, parameters.location, parameters.by_beam)
             )
             for check in checks_of_read(sources):
                 check.run()

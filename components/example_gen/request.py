@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.beam.options import BeamOptions
 from components.errors import InputError
 from components.example_gen.expressions import columns_of, parse_derived
 from components.example_gen.selection import Request
@@ -41,6 +42,7 @@ class ReadParameters:
         location: Where BigQuery runs them; empty leaves it to the table.
         read_mode: Who reads the result of BigQuery's query by its Storage API: ``local``, this process, or ``cloud``, a
             Beam pipeline, which reads nothing else.
+        workers: Where that pipeline runs; None runs it in this process.
     """
 
     input_handle_train: str
@@ -58,6 +60,12 @@ class ReadParameters:
     project: str = ""
     location: str = ""
     read_mode: str = "local"
+    workers: BeamOptions | None = None
+
+    @property
+    def by_beam(self) -> BeamOptions | None:
+        """Where the Beam pipeline runs that reads a query's result; None in ``read_mode`` ``local``."""
+        return (self.workers or BeamOptions()) if self.read_mode == "cloud" else None
 
 
 def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Request:
@@ -81,6 +89,8 @@ def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Reque
         raise InputError(f"splits={list(parameters.splits)!r}: must be one or both of {', '.join(SPLITS)}")
     if parameters.read_mode not in READ_MODES:
         raise InputError(f"read_mode={parameters.read_mode!r}: must be one of {', '.join(READ_MODES)}")
+    if parameters.workers:
+        parameters.workers.check()
     derived = parse_derived(parameters.derived_columns)
     for name, expression in derived.items():
         if name not in types:

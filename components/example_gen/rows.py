@@ -42,7 +42,7 @@ def write_rows(source: Source, scratch: Path, examples: Path) -> dict[str, int]:
             from components.example_gen.bigquery import BigQueryTable
 
             assert isinstance(source.table, BigQueryTable)  # parse_handles lets no other through
-            return write_splits_by_beam(source.table, source.selection, source.request.types, examples)
+            return write_splits_by_beam(source.table, source.selection, source.request.types, examples, source.by_beam)
         query, parameters = source.table.query(connection, source.selection)
         return write_splits(connection, query, parameters, source.request.types, examples, source.selection.splits)
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import duckdb
 from sqlglot import exp
 
+from components.beam.options import BeamOptions
 from components.errors import InputError
 from components.example_gen.files import open_files
 from components.example_gen.gcs import fetch
@@ -59,14 +60,14 @@ class Source:
         request: For this table: its key, and the splits it gives.
         fold: Whether the key's hash says a row's split.
         selection: The query.
-        by_beam: Whether Beam reads its result.
+        by_beam: Where the Beam pipeline runs that reads its result; None if there is none.
     """
 
     table: Table
     request: Request
     fold: bool
     selection: Selection
-    by_beam: bool = False
+    by_beam: BeamOptions | None = None
 
 
 def parse_handles(
@@ -109,13 +110,13 @@ class Access:
         scratch: Where copies of remote files may lie while they are read.
         project: The Google Cloud project that pays for BigQuery's queries.
         location: Where BigQuery runs them; empty leaves it to the table.
-        read_mode: Of `ReadParameters`.
+        by_beam: Where the Beam pipeline runs that reads their results; None if there is none.
     """
 
     scratch: Path
     project: str = ""
     location: str = ""
-    read_mode: str = "local"
+    by_beam: BeamOptions | None = None
 
 
 def open_sources(handles: Mapping[str, Handle], request: Request, access: Access) -> list[Source]:
@@ -157,7 +158,7 @@ def _open(handle: Handle, request: Request, access: Access, *, fold: bool) -> So
         selection = select(request, table.table, table.kinds, fold=fold)
     except InputError as error:
         raise InputError(f"{handle}: {error}") from None
-    return Source(table, request, fold, selection, by_beam=access.read_mode == "cloud")
+    return Source(table, request, fold, selection, by_beam=access.by_beam)
 
 
 def _same(train: Handle, eval_: Handle) -> bool:

@@ -1,6 +1,7 @@
 """From a pipeline function to the package that is uploaded, submitted, or run on this machine."""
 
 from taxi_pipeline.compiler.argo import ArgoSettings, lower, workflow_yaml
+from taxi_pipeline.compiler.modes import check_modes
 from taxi_pipeline.compiler.package import (
     compile_package,
     package_members,
@@ -12,6 +13,7 @@ from taxi_pipeline.compiler.package import (
 
 __all__ = [
     "ArgoSettings",
+    "check_modes",
     "compile_package",
     "lower",
     "package_members",

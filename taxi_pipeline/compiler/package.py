@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from google.protobuf.json_format import MessageToDict
 from kfp import compiler
 from kfp.dsl.base_component import BaseComponent
 
@@ -21,6 +22,7 @@ from components.errors import InputError
 from components.image import IMAGE
 from components.outputs import whole_file
 from taxi_pipeline.compiler.argo import ArgoSettings, lower, workflow_yaml
+from taxi_pipeline.compiler.modes import check_modes
 
 SPEC_MEMBER = "pipeline.yaml"
 """The member that the Pipelines UI looks for, by exactly this name."""
@@ -37,15 +39,20 @@ def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
 
     Args:
         pipeline: What ``@dsl.pipeline`` (or ``@dsl.component``) made.
-        image: The image to run our components in, instead of the one of this version of the package.
+        image: The image to run our components in, and their Beam workers, instead of the one of this version of the
+            package.
 
     Returns:
         YAML: one document, or two where the pipeline has Kubernetes settings. The same pipeline gives the same text.
+
+    Raises:
+        InputError: A step asks for Beam workers, and the pipeline itself fixes options that cannot be.
     """
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / SPEC_MEMBER
         compiler.Compiler().compile(pipeline, str(path))
         text = _commented(path.read_text(encoding="utf-8"))
+    check_modes(MessageToDict(pipeline.pipeline_spec))
     if image is None or image == IMAGE:
         return text
     documents = list(yaml.safe_load_all(text))
@@ -53,6 +60,10 @@ def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
         container = executor.get("container", {})
         if container.get("image") == IMAGE:
             container["image"] = image
+    for component in (documents[0]["root"], *documents[0].get("components", {}).values()):
+        for definition in component.get("inputDefinitions", {}).get("parameters", {}).values():
+            if definition.get("defaultValue") == IMAGE:
+                definition["defaultValue"] = image
     return yaml.safe_dump_all(documents, sort_keys=True)
 
 

@@ -176,6 +176,7 @@ def _prepare(
     isolation: launch.Isolation | None,
 ) -> _Job:
     # Imports the compiler, which a process that only looks at results does not need.
+    from taxi_pipeline.compiler.modes import check_modes
     from taxi_pipeline.compiler.package import as_package, read_documents
 
     if parallelism is not None and parallelism < 1:
@@ -190,6 +191,7 @@ def _prepare(
         needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
         if needed:
             raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
+        check_modes(spec, parameters)
         plan = read_plan(documents)
         check_extras(plan.imports(parameters))
         where = create_run_dir(run_dir, name, utc_now())

@@ -40,7 +40,7 @@ def write_by_beam(rows: list[tuple], directory: Path) -> None:
     for split in ("train", "eval"):
         (directory / split).mkdir(parents=True)
     with local_pipeline() as pipeline:
-        beam_read.write_files(pipeline | beam.Create(rows), TYPES, directory)
+        beam_read.write_files(pipeline | beam.Create(rows), TYPES, str(directory))
 
 
 def write_here(rows: list[tuple], directory: Path) -> None:
