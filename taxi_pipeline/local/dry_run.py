@@ -10,9 +10,9 @@ from typing import Any
 from kfp.dsl.base_component import BaseComponent
 
 from components.errors import InputError
-from taxi_pipeline.compiler import check_modes, read_documents
+from taxi_pipeline.compiler import read_documents
 from taxi_pipeline.local.executors import Function
-from taxi_pipeline.local.parameters import complete
+from taxi_pipeline.local.parameters import check_arguments
 from taxi_pipeline.local.plan import Dag, Place, Task, read_plan
 from taxi_pipeline.local.values import Outcome, Values, task_inputs
 
@@ -49,9 +49,7 @@ def dry_run(
         InputError: The pipeline, a parameter or a source is wrong.
     """
     documents = read_documents(pipeline)
-    definitions = documents[0]["root"].get("inputDefinitions", {}).get("parameters", {})
-    scope = Values(complete(arguments, definitions))
-    check_modes(documents[0], scope.parameters)
+    scope = Values(check_arguments(documents[0], arguments))
     yield from _walk(read_plan(documents), scope, Place())
 
 

@@ -108,6 +108,31 @@ def read_file(path: Path) -> dict[str, Any]:
     return {str(name): value for name, value in content.items()}
 
 
+def check_arguments(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the arguments of a run, before anything of it starts.
+
+    Args:
+        spec: A KFP v2 ``PipelineSpec``.
+        arguments: Values by parameter name.
+
+    Returns:
+        As `complete`.
+
+    Raises:
+        InputError: A parameter is wrong, parameters do not go together, or the pipeline takes artifacts.
+    """
+    from taxi_pipeline.compiler.modes import check_modes  # brings kfp, which those who look at results do not need
+
+    inputs = spec["root"].get("inputDefinitions", {})
+    parameters = complete(arguments, inputs.get("parameters", {}))
+    needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
+    if needed:
+        name = spec["pipelineInfo"]["name"]
+        raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
+    check_modes(spec, parameters)
+    return parameters
+
+
 def complete(given: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     """Check what was given and fill in the defaults.
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from components.errors import InputError
 from taxi_pipeline.local import launch
 from taxi_pipeline.local.needs import check_extras
-from taxi_pipeline.local.parameters import complete
+from taxi_pipeline.local.parameters import check_arguments
 from taxi_pipeline.local.plan import Dag, Place, read_plan
 from taxi_pipeline.local.record import Observer, Record, utc_now
 from taxi_pipeline.local.result import RunInterruptedError, RunResult, RunStatus, Step
@@ -176,7 +176,6 @@ def _prepare(
     isolation: launch.Isolation | None,
 ) -> _Job:
     # Imports the compiler, which a process that only looks at results does not need.
-    from taxi_pipeline.compiler.modes import check_modes
     from taxi_pipeline.compiler.package import as_package, read_documents
 
     if parallelism is not None and parallelism < 1:
@@ -186,12 +185,7 @@ def _prepare(
         documents = read_documents(package)  # what runs is what is in the package
         spec = documents[0]
         name = spec["pipelineInfo"]["name"]
-        inputs = spec["root"].get("inputDefinitions", {})
-        parameters = complete(arguments, inputs.get("parameters", {}))
-        needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
-        if needed:
-            raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
-        check_modes(spec, parameters)
+        parameters = check_arguments(spec, arguments)
         plan = read_plan(documents)
         check_extras(plan.imports(parameters))
         where = create_run_dir(run_dir, name, utc_now())

@@ -16,7 +16,7 @@ from kfp.dsl.base_component import BaseComponent
 from components.errors import InputError
 from components.image import IMAGE
 from taxi_pipeline.compiler.package import SPEC_MEMBER, as_package, read_documents, write_package
-from taxi_pipeline.local.parameters import complete
+from taxi_pipeline.local.parameters import check_arguments
 
 LARGEST_UPLOAD = 32 * 2**20
 """Bytes that the Pipelines backend takes as an upload."""
@@ -91,11 +91,7 @@ def prepare(
         content = path.read_bytes()
     spec = documents[0]
     name = spec["pipelineInfo"]["name"]
-    inputs = spec["root"].get("inputDefinitions", {})
-    values = complete(arguments or {}, inputs.get("parameters", {}))
-    needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
-    if needed:
-        raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
+    values = check_arguments(spec, arguments or {})
     given = {key: values[key] for key in arguments or {} if values[key] is not None}
     ending = ".tar.gz" if path.name.endswith(".tar.gz") else ".yaml"
     platform = documents[1] if len(documents) > 1 else {}
