@@ -43,9 +43,18 @@ _ACCESS = (
     click.option("--ui-host", metavar="URL", help="Of the user interface, for links, where it is elsewhere."),
     click.option("--namespace", help="The user's namespace, where the service has many users."),
 )
-_ONLY_KUBEFLOW = ("endpoint", "token_file", "cookies_file", "client_id", "other_client_id", "other_client_secret_file",
-                  "ssl_ca_cert", "no_verify_ssl", "proxy", "kube_context", "ui_host", "namespace", "pipeline_name",
-                  "version_name")  # fmt: skip
+_VERTEX = (
+    click.option("--vertex", is_flag=True, help="Run on Vertex AI Pipelines instead of Kubeflow Pipelines."),
+    click.option("--project", help="Google Cloud project, with --vertex. Default: $GOOGLE_CLOUD_PROJECT."),
+    click.option("--region", help="With --vertex. Default: us-central1."),
+    click.option("--network", help="Peered network, with --vertex: projects/NUMBER/global/networks/NAME."),
+)
+_ONLY_VERTEX = ("project", "region", "network")
+_ONLY_KUBEFLOW = (
+    *("endpoint", "token_file", "cookies_file", "client_id", "other_client_id", "other_client_secret_file"),
+    *("ssl_ca_cert", "no_verify_ssl", "proxy", "kube_context", "ui_host", "namespace"),
+    *("experiment", "pipeline_name", "version_name"),
+)
 
 
 def _all_of(options: tuple[Callable[[Any], Any], ...]) -> Callable[[_F], _F]:
@@ -79,9 +88,10 @@ def _all_of(options: tuple[Callable[[Any], Any], ...]) -> Callable[[_F], _F]:
 @click.option("--no-catchup", is_flag=True, help="Do not make up for runs that --recurring missed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON to standard output.")
 @_all_of(_ACCESS)
+@_all_of(_VERTEX)
 @click.pass_context
 def submit_command(ctx: click.Context, /, workflow: str, **options: Any) -> None:
-    r"""Upload WORKFLOW to Kubeflow Pipelines and run it there.
+    r"""Upload WORKFLOW to Kubeflow Pipelines, or Vertex AI Pipelines, and run it there.
 
     WORKFLOW is workflow1, a pipeline of your own as module:function, or a compiled package (.tar.gz) or specification
     (.yaml). A package whose bytes the service has is not uploaded again; another becomes a new version.
@@ -97,6 +107,8 @@ def submit_command(ctx: click.Context, /, workflow: str, **options: Any) -> None
       taxi-pipeline submit workflow1 --endpoint https://kubeflow.example/pipeline --token-file token \
           --namespace me --experiment trips --param train_steps=2000
       taxi-pipeline submit workflow1 --endpoint http://localhost:8080 --recurring '0 6 * * 1' --no-catchup
+      taxi-pipeline submit workflow1 --vertex --project my-project --pipeline-root gs://my-bucket/runs \
+          --image us-central1-docker.pkg.dev/my-project/taxi/taxi-pipeline-python:0.1.0 --wait
     """
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each attempt, and we say how it ended
     errors = Console(stderr=True)
@@ -132,25 +144,44 @@ def _check(options: dict[str, Any]) -> None:
         raise InputError("--wait follows one run; --recurring starts many. Give one of them")
     if options["timeout"] is not None and not options["wait"]:
         raise InputError("--timeout goes with --wait")
+    elsewhere = _ONLY_KUBEFLOW if options["vertex"] else _ONLY_VERTEX
+    wrong = [f"--{name.replace('_', '-')}" for name in elsewhere if options[name]]
+    if wrong:
+        raise InputError(f"{', '.join(wrong)}: {'not' if options['vertex'] else 'only'} with --vertex")
+    if options["vertex"] and not options["pipeline_root"]:
+        raise InputError("--vertex needs --pipeline-root gs://bucket/path, where artifacts shall lie")
+    if options["vertex"] and not _project(options):
+        raise InputError("--vertex needs --project, or GOOGLE_CLOUD_PROJECT in the environment")
+
+
+def _project(options: dict[str, Any]) -> str:
+    return options["project"] or os.environ.get("GOOGLE_CLOUD_PROJECT") or ""
 
 
 def _submit(pipeline: Any, arguments: dict[str, Any], options: dict[str, Any]) -> Submission:
     recurrence = None
     if options["recurring"] is not None:
         recurrence = Recurrence(options["recurring"], options["max_concurrency"] or 1, not options["no_catchup"])
-    names = ("experiment", "run_name", "image", "pipeline_root", "service_account")
-    shared = {name: options[name] for name in names}
-    return submit(
-        pipeline,
-        arguments,
-        access=_access(options),
-        caching=not options["no_cache"],
-        recurrence=recurrence,
-        namespace=options["namespace"],
-        pipeline_name=options["pipeline_name"],
-        version_name=options["version_name"],
-        **shared,
-    )
+    shared = {
+        "run_name": options["run_name"],
+        "image": options["image"],
+        "caching": not options["no_cache"],
+        "recurrence": recurrence,
+    }
+    if options["vertex"]:
+        from taxi_pipeline.submit.vertex import Target, submit_to_vertex
+
+        place = {"region": options["region"]} if options["region"] else {}
+        target = Target(
+            _project(options),
+            options["pipeline_root"],
+            service_account=options["service_account"],
+            network=options["network"],
+            **place,
+        )
+        return submit_to_vertex(pipeline, arguments, target=target, **shared)
+    own = ("experiment", "namespace", "pipeline_name", "version_name", "pipeline_root", "service_account")
+    return submit(pipeline, arguments, access=_access(options), **{name: options[name] for name in own}, **shared)
 
 
 def _access(options: dict[str, Any]) -> Access:
@@ -197,12 +228,12 @@ def _follow(submission: Submission, options: dict[str, Any], errors: Console) ->
 
 
 def _links(console: Console, submission: Submission) -> None:
-    fate = {True: "new", False: "the service has these bytes already", None: ""}[submission.version_created]
-    lines = [("pipeline", submission.pipeline), ("version", f"{submission.version} ({fate})"),
-             ("experiment", submission.experiment), ("cron", submission.cron or "")]  # fmt: skip
-    for key, text in lines:
+    fate = "new" if submission.version_created else "the service has these bytes already"
+    version = f"{submission.version} ({fate})" if submission.version else ""
+    lines = {"pipeline": submission.pipeline, "version": version, "experiment": submission.experiment}
+    for key, text in {**lines, "cron": submission.cron}.items():
         where = submission.links.get(key, "")
-        if text and text != " ()":
+        if text:
             _say(console, f"{key:<14}{text}{f'  {where}' if where else ''}")
     key = "recurring_run" if submission.cron else "run"
     where = submission.links.get(key) or f"ID {submission.ids[key]}"

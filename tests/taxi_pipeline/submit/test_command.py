@@ -101,6 +101,8 @@ def test_recurring(command, double, package):
         (["--ssl-ca-cert", "none"], "none: no such file of CA certificates"),
         (["--endpoint", "https://user:hunter2@host/"], "https://host/: the URL holds a user or password"),
         (["--endpoint", "http://127.0.0.1:9"], "cannot connect"),
+        (["--project", "my-project"], "--project: only with --vertex"),
+        (["--vertex", "--experiment", "x"], "--endpoint, --experiment: not with --vertex"),
     ],
 )
 def test_bad_input(command, double, package, arguments, message):
@@ -110,6 +112,22 @@ def test_bad_input(command, double, package, arguments, message):
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
     assert double.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--project", "my-project"], "--vertex needs --pipeline-root gs://"),
+        (["--pipeline-root", "gs://bucket"], "--vertex needs --project, or GOOGLE_CLOUD_PROJECT"),
+        (["--pipeline-root", "/tmp", "--project", "my-project"], "artifacts lie in Cloud Storage"),
+        (["--pipeline-root", "gs://bucket/x", "--project", "my-project", "--recurring", "1 * * * * *"], "full minutes"),
+    ],
+)
+def test_bad_input_for_vertex(command, package, arguments, message, monkeypatch):
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    done = command(package, "--vertex", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
 
 
 def test_ctrl_c_leaves_the_run(double, package):
