@@ -150,6 +150,7 @@ class Jobs:
             worker = self._workers[job_id] = subprocess.Popen(
                 command, cwd=scratch, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment
             )
+            self._write(job_id, "pid", str(worker.pid))
             self._enter(job_id, State.JOB_STATE_RUNNING)
         code = worker.wait()
         with self._lock:

@@ -15,7 +15,7 @@ memory, and ends with the session.
 
 The stand-ins live in one process (`__main__.py`), with a folder of files to speak by: ``environment.json``,
 ``routes.json`` (read at each connection), ``requests.log``, ``hidden.json`` (read at each job), and ``jobs/ID/`` with
-``request.json``, ``state``, ``messages.json``, ``worker.log``.
+``request.json``, ``state``, ``pid``, ``messages.json``, ``worker.log``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,28 +175,33 @@ class Google:
         return (self._folder / "requests.log").read_text().splitlines()
 
 
+@contextmanager
+def services(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the stand-ins, in a process of their own, with an empty folder."""
+    (folder / "hidden.json").write_text("{}")
+    (folder / "routes.json").write_text("{}")
+    command = [sys.executable, "-m", "tests.google", str(folder)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        try:
+            if process.stdout.readline() != b"ready\n":
+                pytest.fail(f"Google's services ended at once:\n{(folder / 'log').read_text()[-3000:]}")
+            yield process
+        finally:
+            try:
+                process.communicate(timeout=20)
+            finally:
+                process.kill()
+
+
 @pytest.fixture(scope="session")
 def google_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of the stand-ins, which run until the session ends: `Google` takes it, and a name for a bucket."""
     for module in ("apache_beam", "gcp_storage_emulator", "google.cloud.dataflow", "google.cloud.storage", "trustme"):
         pytest.importorskip(module, reason=f"Google's services need {module}: taxi-pipeline[local,cloud,dev]")
     folder = tmp_path_factory.mktemp("google")
-    (folder / "hidden.json").write_text("{}")
-    (folder / "routes.json").write_text("{}")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.google", str(folder)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-        try:
-            if process.stdout.readline() != b"ready\n":
-                pytest.fail(f"Google's services ended at once:\n{(folder / 'log').read_text()[-3000:]}")
-            yield folder
-        finally:
-            process.communicate(timeout=20)
+    with services(folder):
+        yield folder
 
 
 @pytest.fixture

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from tests.google.fixtures import Google, services
 
 pytestmark = pytest.mark.e2e
 
@@ -73,6 +77,27 @@ def main(bucket, *flags):
         _ = fitted | tft_beam.WriteTransformFn(f"{bucket}/graph")
 
 main(*sys.argv[1:])  # TensorFlow's graphs must not live as long as this module: it crashes when they are collected last
+"""
+
+SLEEP = """
+import sys
+import time
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
+
+def submit():
+    pipeline = beam.Pipeline(options=PipelineOptions(sys.argv[1:]))
+    _ = pipeline | beam.Create([600]) | beam.Map(time.sleep)
+    return pipeline.run()
+
+result = submit()
+try:
+    submit()
+except DataflowJobAlreadyExistsError as error:
+    print(error)
+while result.state != "RUNNING":
+    time.sleep(0.1)
 """
 
 LOAD = """
@@ -187,10 +212,59 @@ def test_transform_on_a_bucket(google, launch, flags):
 
 
 def test_a_worker_that_lacks_a_package(google, launch, flags):
-    google.hide("tensorflow_transform")
-    launched = launch(TRANSFORM, google.bucket.uri, *flags)
-    _, errors = launched.communicate(timeout=600)
+    google.hide("cityhash")
+    google.bucket.write("in/one.txt", "the fare\n")
+    launched = launch(WORDS.replace("import re\n", "import re, cityhash\n"), google.bucket.uri, *flags)
+    _, errors = launched.communicate(timeout=300)
     assert launched.returncode == 1
     assert "DataflowRuntimeException" in errors
-    assert "ModuleNotFoundError: No module named 'tensorflow_transform'" in errors.rpartition("DataflowRuntime")[2]
-    assert not google.bucket.names("graph/")
+    assert "ModuleNotFoundError: No module named 'cityhash'" in errors.rpartition("DataflowRuntime")[2]
+    assert not google.bucket.names("out/")
+
+
+def test_a_job_is_cancelled_and_its_name_is_used_once_at_a_time(google, launch, flags):
+    script = f"{SLEEP}\nprint(result.cancel())\nprint(submit().cancel())\n"
+    launched = launch(script, *flags, "--job_name=sleep")
+    printed, errors = launched.communicate(timeout=300)
+    assert launched.returncode == 0, errors
+    first, second = google.jobs()
+    told, *states = printed.splitlines()
+    assert told.startswith(f"There is already active job named sleep with id: {first.id}.")
+    assert states == ["CANCELLED", "CANCELLED"]
+    assert (first.state, second.state) == ("JOB_STATE_CANCELLED", "JOB_STATE_CANCELLED")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--job_name=Sleep_1"], "Invalid job_name"),
+        (["--labels=run=R-1"], "The label 'R-1' is invalid"),
+    ],
+)
+def test_what_the_service_refuses(more, told, google, launch, flags):
+    launched = launch(SLEEP, *flags, *more)
+    _, errors = launched.communicate(timeout=300)
+    assert launched.returncode == 1
+    assert told in errors
+    assert not google.jobs()
+
+
+def test_no_worker_outlives_the_services(google_folder, launch, flags, tmp_path):
+    folder = tmp_path / "services"
+    folder.mkdir()
+    with services(folder) as process:
+        google = Google(folder, "another")
+        variables = [f"{name}={value}" for name, value in google.env.items()]
+        given = [*flags[:3], "--temp_location=gs://another/temp", "--job_name=sleep"]
+        command = ["env", *variables, sys.executable, "-c", SLEEP, *given]
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
+        (job,) = google.jobs()
+        assert job.state == "JOB_STATE_RUNNING"
+        worker = Path(f"/proc/{(folder / 'jobs' / job.id / 'pid').read_text()}/cmdline")
+        assert "worker.py" in worker.read_text()
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 20
+        while worker.exists() and worker.read_text() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not worker.exists() or not worker.read_text()
