@@ -60,7 +60,7 @@ def read_state(run: Any, names: Mapping[str, str], hide: Callable[[str], str]) -
 def _owners(details: Sequence[Any], names: Mapping[str, str]) -> list[str]:
     """Say of which step each detail is: by its own name, or by that of the nearest one above it."""
     parents = {detail.task_id: detail.parent_task_id for detail in details}
-    known = {detail.task_id: _name(detail.display_name or "", names) for detail in details}
+    known = {detail.task_id: find_step(_undriven(detail), names) for detail in details}
     by_pod = {detail.pod_name: detail.task_id for detail in details if detail.pod_name}
     for detail in details:
         for child in detail.child_tasks or []:
@@ -68,6 +68,10 @@ def _owners(details: Sequence[Any], names: Mapping[str, str]) -> list[str]:
             if below in parents and not parents[below]:
                 parents[below] = detail.task_id
     return [_climb(detail.task_id, known, parents) for detail in details]
+
+
+def _undriven(detail: Any) -> str:
+    return str(detail.display_name or "").removesuffix(_DRIVER)
 
 
 def _climb(task: str | None, known: Mapping[str, str], parents: Mapping[str, str | None]) -> str:
@@ -80,14 +84,26 @@ def _climb(task: str | None, known: Mapping[str, str], parents: Mapping[str, str
     return ""
 
 
-def _name(display: str, names: Mapping[str, str]) -> str:
-    return display if display in names else (found if (found := display.removesuffix(_DRIVER)) in names else "")
+def find_step(told: str, names: Mapping[str, str]) -> str:
+    """Find the step that a service means, by its name in the specification or by what its author calls it.
+
+    Args:
+        told: What the service calls it.
+        names: The specification's task names, with what their author calls them.
+
+    Returns:
+        The task name; empty if it is no step, or if several are called so.
+    """
+    if told in names:
+        return told
+    called = [name for name, display in names.items() if display == told]
+    return called[0] if len(called) == 1 else ""
 
 
 def _step(name: str, display: str, details: Sequence[Any], hide: Callable[[str], str]) -> Step:
-    own = [detail for detail in details if detail.display_name == name]
+    own = [detail for detail in details if detail.display_name in (name, display)]
     statuses = [_STEPS.get(detail.state or "", "pending") for detail in own]
-    others = [_STEPS.get(detail.state or "", "pending") for detail in details if detail.display_name != name]
+    others = [_STEPS.get(detail.state or "", "pending") for detail in details if detail not in own]
     statuses += [each for each in others if each in ("failed", "interrupted")]
     if not own:  # the driver has begun
         statuses.append("running")

@@ -25,6 +25,7 @@ from taxi_pipeline.submit.connection import ServiceError
 from taxi_pipeline.submit.cron import five_fields
 from taxi_pipeline.submit.kubeflow import Recurrence
 from taxi_pipeline.submit.prepare import Prepared, prepare
+from taxi_pipeline.submit.states import find_step
 from taxi_pipeline.submit.submission import RunStatus, State, Submission
 
 _DIGITS = 32  # of the digest: a label has 63 characters at most
@@ -208,8 +209,8 @@ def _follower(job: Any, prepared: Prepared) -> Callable[[], State]:
             told = job.api_client.get_pipeline_job(name=job.resource_name, timeout=60)
         details: dict[str, list[Any]] = {}
         for detail in told.job_detail.task_details:
-            if detail.task_name in names:
-                details.setdefault(detail.task_name, []).append(detail)
+            if name := find_step(detail.task_name, names):
+                details.setdefault(name, []).append(detail)
         steps = {name: _step(name, names[name], details[name]) for name in names if name in details}
         return State(_RUNS.get(told.state.name, "pending"), told.error.message or None, steps)
 

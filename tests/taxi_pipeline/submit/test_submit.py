@@ -227,6 +227,19 @@ def test_a_driver_that_fails_is_its_steps_failure(go, double):
     assert (done.steps["first"].status, done.steps["second"].status) == ("failed", "skipped")
 
 
+@pytest.mark.parametrize("told", ["first", "the trainer"])
+def test_a_step_is_known_by_the_name_that_its_author_gives(go, double, told):
+    @dsl.pipeline(name="named")
+    def named():
+        first(count=1).set_display_name("the trainer")
+        second(count=1, text="x")
+
+    double.script = [("FAILED", {told: {"state": "FAILED", "error": "no"}})]
+    done = go(named).wait(poll_seconds=0.01)
+    assert (done.steps["first"].status, done.steps["first"].error) == ("failed", "no")
+    assert done.steps["first"].label == "first (the trainer)"
+
+
 def test_a_run_that_is_canceled_ends_too(go, double):
     double.script = [("CANCELING", {"first": "RUNNING"}), ("CANCELED", {"first": "CANCELED"})]
     done = go().wait(poll_seconds=0.01)
