@@ -112,14 +112,13 @@ def check_cluster(
         MissingExtraError: The Kubernetes client is not installed.
     """
     require("kubernetes", "cloud")
-    from kubernetes import client, config
+    from kubernetes import client
     from kubernetes.client import exceptions
     from urllib3.exceptions import HTTPError
 
-    try:
-        config.load_config(**({"config_file": kubeconfig} if kubeconfig else {}), context=context or None)
-    except (config.ConfigException, OSError, TypeError) as error:  # TypeError: in a pod there are no contexts
-        yield _find.wrong("reach", f"no cluster is configured: {error}", "name a --kubeconfig and a --context of it")
+    problem = _configure(kubeconfig, context)
+    if problem:
+        yield _find.wrong("reach", f"no cluster is configured: {problem}", "name a --kubeconfig and a --context of it")
         return
     namespace = namespace or _namespace_of(kubeconfig, context)
     api = client.ApiClient()
@@ -141,6 +140,22 @@ def check_cluster(
         )
     finally:
         api.close()
+
+
+def _configure(kubeconfig: str, context: str) -> str:
+    """Choose the cluster that the client will speak to; say why there is none."""
+    from kubernetes import config
+
+    try:
+        config.load_kube_config(config_file=kubeconfig or None, context=context or None)
+    except (config.ConfigException, OSError) as error:
+        if kubeconfig or context:
+            return str(error)
+        try:
+            config.load_incluster_config()
+        except config.ConfigException:  # this is no pod
+            return str(error)
+    return ""
 
 
 def _namespace_of(kubeconfig: str, context: str) -> str:

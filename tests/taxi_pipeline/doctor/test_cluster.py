@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip("kubernetes", reason="needs taxi-pipeline[cloud]")
 
+from kubernetes.client import Configuration
+
 from taxi_pipeline.doctor import Level
 from taxi_pipeline.doctor.cluster import KINDS, check_cluster
 from tests.fake_cluster import FakeCluster, serving
@@ -90,6 +92,23 @@ def test_a_namespace_that_is_not_there(fake, kubeconfig):
     knows(fake, "argo")
     assert check(kubeconfig, namespace="gone")["namespace"].remedy == "kubectl create namespace gone"
     assert check(kubeconfig, namespace="")["namespace"].text == "default"
+
+
+def test_a_pod_knows_its_own_cluster(fake, kubeconfig, tmp_path, monkeypatch):
+    """Without a kubeconfig, from what Kubernetes lays into a pod."""
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    found = {each.subject: each for each in check_cluster("", "", "models", (), "")}
+    assert "Invalid kube-config" in found["reach"].text
+
+    host = next(line for line in kubeconfig.read_text().splitlines() if "server:" in line).split("//")[1]
+
+    def as_in_a_pod():
+        configuration = Configuration(host=f"http://{host}")
+        Configuration.set_default(configuration)
+
+    monkeypatch.setattr("kubernetes.config.load_incluster_config", as_in_a_pod)
+    found = {each.subject: each for each in check_cluster("", "", "models", (), "")}
+    assert found["reach"].level is Level.OK
 
 
 def test_no_cluster_is_told(fake, kubeconfig, tmp_path):
