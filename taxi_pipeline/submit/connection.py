@@ -213,6 +213,7 @@ class _Secrets:
     def add(self, *secrets: str | None) -> None:
         for secret in secrets:
             plain = (secret or "").strip()
+            plain = plain.removeprefix("Bearer ")
             if plain and plain != "placeholder":  # kfp's word for a token that is yet to be read
                 coded = base64.b64encode(plain.encode()).decode()
                 self._forms |= {plain, quote(plain, safe=""), json.dumps(plain)[1:-1], coded}
@@ -236,7 +237,10 @@ def _output_to(file: TextIO) -> Iterator[None]:
 def _endpoint(access: Access) -> str:
     endpoint = (access.endpoint or os.environ.get(ENDPOINT_VARIABLE) or "").strip()
     if not endpoint:
-        if access.kube_context or "KUBERNETES_SERVICE_HOST" in os.environ:
+        if access.kube_context:
+            _check_context(access.kube_context)
+            return ""
+        if "KUBERNETES_SERVICE_HOST" in os.environ:
             return ""
         raise InputError(
             f"no service to submit to: give --endpoint URL, set {ENDPOINT_VARIABLE}, or name a context of your "
@@ -257,6 +261,18 @@ def _endpoint(access: Access) -> str:
     if not valid:
         raise InputError(f"{endpoint!r} is no URL of a service; write it as https://host/pipeline")
     return _page(endpoint)
+
+
+def _check_context(name: str) -> None:
+    """Check that a context exists: the client would ask localhost otherwise."""
+    from kubernetes import config
+
+    try:
+        contexts = [each["name"] for each in config.list_kube_config_contexts()[0]]
+    except config.ConfigException as error:
+        raise InputError(f"--kube-context {name}: {error}") from None
+    if name not in contexts:
+        raise InputError(f"--kube-context {name}: the kubeconfig has {', '.join(contexts)}")
 
 
 def _page(url: str | None) -> str:

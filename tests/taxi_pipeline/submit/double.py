@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import re
+import ssl
 import tarfile
 import threading
 import uuid
@@ -19,6 +20,8 @@ import yaml
 
 from . import kfp_api
 
+PREFIX = re.compile("/pipeline(?=/)|/api/v1/namespaces/kubeflow/services/ml-pipeline:http/proxy/(?=/)")
+"""Where else the service is: in Kubeflow, and behind the Kubernetes API."""
 NOW = "2026-11-24T10:00:{:02}Z"
 
 
@@ -46,7 +49,7 @@ class Double:
 
     def __init__(self, multi_user=False):
         self.pipelines, self.versions, self.experiments, self.runs, self.recurring = {}, {}, {}, {}, {}
-        self.requests, self.problems, self.headers, self.files = [], [], [], {}
+        self.requests, self.problems, self.headers, self.forms, self.files = [], [], [], [], {}
         self.token = None
         self.intercept = lambda _method, _path, _headers: None
         self.script = [("RUNNING", {}), ("SUCCEEDED", None)]
@@ -212,63 +215,74 @@ def _details(run_id, names, tasks):
         yield executor
 
 
-def serve(double: Double) -> tuple[ThreadingHTTPServer, Callable[[], None]]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
-        def answer(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            double.headers.append(dict(self.headers))
-            try:
-                status, kind, answer = 200, "application/json", json.dumps(self.work(body))
-            except kfp_api.ViolationError as problem:
-                double.problems.append(str(problem))
-                status, kind, answer = 400, "application/json", json.dumps({"message": str(problem)})
-            except RefusalError as refusal:
-                status, kind, answer = refusal.status, refusal.kind, refusal.body
-            except Exception as error:
-                double.problems.append(repr(error))
-                status, kind, answer = 500, "application/json", json.dumps({"message": repr(error)})
-            content = answer.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    @property
+    def double(self) -> Double:
+        return self.server.double
 
-        def work(self, body):
-            parts = urlsplit(self.path)
-            operation, variables = kfp_api.find_operation(self.command, parts.path.removeprefix("/pipeline"))
-            query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-            kfp_api.check_query(operation, query)
-            files = {}
-            if operation.files:
-                files = _multipart(self.headers["Content-Type"], body)
-                assert set(files) == operation.files, files.keys()
-                told = sorted(files)
-            else:
-                told = json.loads(body) if body else None
-                kfp_api.check_body(operation, told)
-            double.requests.append((self.command, parts.path, told))
-            double.intercept(self.command, parts.path, self.headers)
-            if double.token and self.headers.get("Authorization") != f"Bearer {double.token}":
-                raise refused(401, f"Request not authenticated: {self.headers.get('Authorization')}")
-            arguments = {**variables, **query}
-            if operation.files:
-                arguments["files"] = files
-            elif operation.body:
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.double.headers.append(dict(self.headers))
+        try:
+            status, kind, answer = 200, "application/json", json.dumps(self.work(body))
+        except kfp_api.ViolationError as problem:
+            self.double.problems.append(str(problem))
+            status, kind, answer = 400, "application/json", json.dumps({"message": str(problem)})
+        except RefusalError as refusal:
+            status, kind, answer = refusal.status, refusal.kind, refusal.body
+        except Exception as error:
+            self.double.problems.append(repr(error))
+            status, kind, answer = 500, "application/json", json.dumps({"message": repr(error)})
+        content = answer.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def work(self, body):
+        parts = urlsplit(self.path)  # a proxy is told the whole address
+        if parts.path == "/oauth2/token":
+            self.double.forms.append(dict(parse_qsl(body.decode())))
+            return {"id_token": self.double.token}
+        operation, variables = kfp_api.find_operation(self.command, PREFIX.sub("", parts.path))
+        query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        kfp_api.check_query(operation, query)
+        arguments = {**variables, **query}
+        if operation.files:
+            arguments["files"] = _multipart(self.headers["Content-Type"], body)
+            assert set(arguments["files"]) == operation.files
+            told = sorted(operation.files)
+        else:
+            told = json.loads(body) if body else None
+            kfp_api.check_body(operation, told)
+            if operation.body:
                 arguments[_body_name(operation.body)] = told
-            with double.lock:
-                answer = getattr(double, operation.name)(**arguments)
-            kfp_api.check(answer, operation.response, f"answer of {operation.name}")
-            return answer
+        return self.do(operation, arguments, parts.path, told)
 
-        do_GET = do_POST = do_DELETE = do_PATCH = answer  # noqa: N815
+    def do(self, operation, arguments, path, told):
+        self.double.requests.append((self.command, path, told))
+        self.double.intercept(self.command, path, self.headers)
+        if self.double.token and self.headers.get("Authorization") != f"Bearer {self.double.token}":
+            raise refused(401, f"Request not authenticated: {self.headers.get('Authorization')}")
+        with self.double.lock:
+            answer = getattr(self.double, operation.name)(**arguments)
+        kfp_api.check(answer, operation.response, f"answer of {operation.name}")
+        return answer
 
-        def log_message(self, *_):
-            return
+    do_GET = do_POST = do_DELETE = do_PATCH = answer  # noqa: N815
 
+    def log_message(self, *_):
+        return
+
+
+def serve(double: Double, context: ssl.SSLContext | None = None) -> tuple[ThreadingHTTPServer, Callable[[], None]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.double = double
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
 
