@@ -37,8 +37,8 @@ class BeamOptions:
         region: Where Dataflow runs the job, such as ``us-central1``.
         temp_location: ``gs://bucket/folder`` for what is staged and thrown away; for another runner than Dataflow it
             may be a directory that all workers share.
-        worker_image: The image of Dataflow's workers: the one that the steps run in, which has the same Python, Beam
-            and components.
+        worker_image: The image of Dataflow's workers; empty for the one that the steps run in, which has the same
+            Python, Beam and components.
         machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
         max_workers: How many workers at most; 0 leaves it to Dataflow.
         network: Name of a network, or ``regions/REGION/subnetworks/NAME``; empty for the default one.
@@ -61,6 +61,11 @@ class BeamOptions:
     service_account: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     job_name: str = ""
+
+    def __post_init__(self) -> None:
+        # A component's default cannot name it: the text of its function travels to the step, alone.
+        if not self.worker_image:
+            object.__setattr__(self, "worker_image", IMAGE)
 
     @property
     def cloud(self) -> bool:

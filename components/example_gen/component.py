@@ -28,7 +28,7 @@ def example_gen(
     read_mode: str = "local",
     region: str = "",
     temp_location: str = "",
-    worker_image: str = IMAGE,
+    worker_image: str = "",
     machine_type: str = "",
     max_workers: int = 0,
     network: str = "",
@@ -62,7 +62,7 @@ def example_gen(
             workers: Dataflow, unless beam_runner names another engine. The parameters below belong to cloud.
         region: Where Dataflow runs the job.
         temp_location: gs://bucket/folder for what the job stages and throws away.
-        worker_image: The image of Dataflow's workers.
+        worker_image: The image of Dataflow's workers; empty for the one that steps run in.
         machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
         max_workers: How many workers at most; 0 leaves it to Dataflow.
         network: Name of the workers' network, or regions/REGION/subnetworks/NAME.

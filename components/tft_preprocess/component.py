@@ -16,7 +16,7 @@ def tft_preprocess(
     project: str = "",
     region: str = "",
     temp_location: str = "",
-    worker_image: str = IMAGE,
+    worker_image: str = "",
     machine_type: str = "",
     max_workers: int = 0,
     network: str = "",
@@ -38,7 +38,7 @@ def tft_preprocess(
         project: The Google Cloud project that pays for Dataflow.
         region: Where Dataflow runs the job.
         temp_location: gs://bucket/folder for what the job stages and throws away.
-        worker_image: The image of Dataflow's workers.
+        worker_image: The image of Dataflow's workers; empty for the one that steps run in.
         machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
         max_workers: How many workers at most; 0 leaves it to Dataflow.
         network: Name of the workers' network, or regions/REGION/subnetworks/NAME.

@@ -61,8 +61,9 @@ def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
         if container.get("image") == IMAGE:
             container["image"] = image
     for component in (documents[0]["root"], *documents[0].get("components", {}).values()):
-        for definition in component.get("inputDefinitions", {}).get("parameters", {}).values():
-            if definition.get("defaultValue") == IMAGE:
+        for name, definition in component.get("inputDefinitions", {}).get("parameters", {}).items():
+            own = ("", IMAGE) if name == "worker_image" else (IMAGE,)
+            if definition.get("defaultValue") in own:
                 definition["defaultValue"] = image
     return yaml.safe_dump_all(documents, sort_keys=True)
 

@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from taxi_pipeline.compiler import compile_package, pipeline_yaml
 from taxi_pipeline.workflows import WORKFLOWS, find_workflow
@@ -16,6 +17,17 @@ HEAVY = ("tensorflow", "keras", "apache_beam", "tensorflow_model_analysis", "ten
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_the_specification_is_the_golden_one(golden, name: str) -> None:
     golden(f"{name}.yaml", pipeline_yaml(find_workflow(name)))
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_text_of_each_step_stands_alone(name: str) -> None:
+    """A step gets its function's text and nothing of the module around it: a default cannot name a constant there."""
+    specification = next(yaml.safe_load_all(pipeline_yaml(find_workflow(name))))
+    executors = specification["deploymentSpec"]["executors"]
+    sources = {label: each["container"]["command"][-1] for label, each in executors.items()}
+    assert sources
+    for label, source in sources.items():
+        exec(compile(source, label, "exec"), {})
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
