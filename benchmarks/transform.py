@@ -8,6 +8,7 @@ imports and graph tracing out.
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
 import subprocess
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 SIZES = (200_000, 1_000_000)
 
 
-def make_examples(rows: int, directory: Path) -> None:
+def make_examples(rows: int, directory: Path, files: int = 1) -> None:
     """Write examples of many trips: the bundled ones again and again, each with a key and a fare of its own."""
     from components.example_gen.read import read_examples
     from components.example_gen.request import ReadParameters
@@ -45,16 +46,18 @@ def make_examples(rows: int, directory: Path) -> None:
     for split, share in (("train", 2 / 3), ("eval", 1 / 3)):
         (target / split).mkdir(parents=True)
         table = pq.read_table(sorted((base / split).iterdir()))
-        count = round(rows * share)
-        path = target / split / "data-00000-of-00001.parquet"
-        with pq.ParquetWriter(path, table.schema) as writer:
-            for start in range(0, count, 50_000):
-                size = min(50_000, count - start)
-                part = table.take(random.integers(table.num_rows, size=size))
-                fares = part["fare"].to_numpy() * random.uniform(0.8, 1.2, size)
-                part = part.set_column(part.schema.get_field_index("fare"), "fare", pa.array(fares, pa.float32()))
-                keys = pa.array([f"{split}{start + at}" for at in range(size)])
-                writer.write_table(part.set_column(part.schema.get_field_index("example_key"), "example_key", keys))
+        bounds = [round(rows * share * part / files) for part in range(files + 1)]
+        for number, (begin, end) in enumerate(itertools.pairwise(bounds)):
+            path = target / split / f"data-{number:05}-of-{files:05}.parquet"
+            with pq.ParquetWriter(path, table.schema) as writer:
+                for start in range(begin, end, 50_000):
+                    size = min(50_000, end - start)
+                    part = table.take(random.integers(table.num_rows, size=size))
+                    fares = part["fare"].to_numpy() * random.uniform(0.8, 1.2, size)
+                    part = part.set_column(part.schema.get_field_index("fare"), "fare", pa.array(fares, pa.float32()))
+                    keys = pa.array([f"{split}{start + at}" for at in range(size)])
+                    at = part.schema.get_field_index("example_key")
+                    writer.write_table(part.set_column(at, "example_key", keys))
     (target / "schema.pbtxt").write_text((base / "schema.pbtxt").read_text())
 
 
@@ -82,7 +85,7 @@ def main() -> None:
     """Measure both sizes for both variants."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["make"]:
-        make_examples(int(arguments[1]), Path(arguments[2]))
+        make_examples(int(arguments[1]), Path(arguments[2]), *map(int, arguments[3:]))
         return
     if arguments[:1] == ["measure"]:
         print(json.dumps(measure(int(arguments[1]), arguments[2])))

@@ -1,6 +1,6 @@
 """An Apache Flink cluster on loopback: a JobManager, TaskManagers of one slot each, and Beam's job server.
 
-Run with: python -m tests.conformance.flink.cluster [WORKERS]
+Run with: python -m tests.flink.cluster [WORKERS]
 
 Every TaskManager has a pool of Python workers beside it, as in a pod on Kubernetes. The cluster is one process with its
 children; it writes one line of JSON when it is ready, and ends when its standard input does: with whoever started it.
@@ -23,9 +23,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.flink.jars import classpath
+from tests.flink.jars import classpath
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 POOL = Path(__file__).parent / "pool.py"
 START = 120.0
 """Seconds that a process may take to start, on a machine that has other work."""
@@ -86,7 +86,7 @@ def flink_cluster(workers: int) -> Iterator[list[str]]:
         FlinkMissingError: Flink cannot be had here.
     """
     classpath()  # once, and with its error here
-    command = [sys.executable, "-m", "tests.conformance.flink.cluster", str(workers)]
+    command = [sys.executable, "-m", "tests.flink.cluster", str(workers)]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -112,6 +112,8 @@ def main(workers: int) -> None:
             f"--parallelism={workers}",
             # Python workers outlive a stage: each new one would import TensorFlow anew.
             "--environment_cache_millis=60000",
+            # Nothing is staged: workers have what they need, and the job server no directory in common with them.
+            "--experiments=disable_logging_submission_environment",
         ]
         print(json.dumps({"flags": flags, "logs": str(home)}), flush=True)
         sys.stdin.read()
