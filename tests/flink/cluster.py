@@ -97,11 +97,12 @@ def flink_cluster(workers: int) -> Iterator[list[str]]:
     finally:
         process.stdin.close()
         process.stdout.close()
-        process.wait(60)
+        process.wait(120)
 
 
 def main(workers: int) -> None:
     """Serve until standard input ends."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started ends, too
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flink-")))
         endpoint, pool = _start(stack, home, workers)
@@ -128,7 +129,8 @@ def _start(stack: ExitStack, home: Path, workers: int) -> tuple[str, str]:
     jars, configured = classpath(), ["--configDir", str(home)]
 
     def java(name: str, heap: int, main_class: str, arguments: list[str], *options: str) -> Path:
-        command = ["java", f"-Xmx{heap}m", *_JAVA, *options, "-cp", jars, main_class, *arguments]
+        sizes = [f"-Xmx{heap}m", f"-Djava.io.tmpdir={home}"]
+        command = ["java", *sizes, *_JAVA, *options, "-cp", jars, main_class, *arguments]
         return _run(stack, home / f"{name}.log", command)
 
     java("jobmanager", 512, f"{_FLINK}.entrypoint.StandaloneSessionClusterEntrypoint", configured)
