@@ -64,10 +64,12 @@ _CONFIG = {
     "taskmanager.memory.jvm-overhead.max": "192m",
     "taskmanager.memory.jvm-overhead.min": "192m",
     "taskmanager.memory.managed.size": "256m",
-    "taskmanager.memory.network.max": "128m",
-    "taskmanager.memory.network.min": "128m",
+    "taskmanager.memory.network.max": "256m",
+    "taskmanager.memory.network.min": "256m",
     "taskmanager.memory.task.heap.size": f"{_HEAP - 128}m",
     "taskmanager.memory.task.off-heap.size": "0m",
+    # TFT's and TFMA's jobs have dozens of shuffles at a time, and by default each takes 512 buffers at least.
+    "taskmanager.network.sort-shuffle.min-buffers": "64",
     "taskmanager.numberOfTaskSlots": "1",
 }
 
