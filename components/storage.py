@@ -329,10 +329,11 @@ def delete(uri: str) -> None:
     Raises:
         InputError: No such bucket, or no access.
     """
-    root = uri.rstrip("/")
-    below = [f"{root}/{name}" for name in objects(uri)]
+    name, prefix = split(uri)
     with understood(uri, WRITER):
-        _delete([*below, root] if split(uri)[1] else below)
+        # Those that only stand for a directory, too, as TensorFlow makes them.
+        below = list(client().list_blobs(name, prefix=prefix and prefix + "/"))
+        _delete([*below, bucket(uri).blob(prefix)] if prefix else below)
 
 
 def remove(uris: Iterable[str]) -> None:
@@ -342,15 +343,15 @@ def remove(uris: Iterable[str]) -> None:
         uris: Of one object each.
     """
     with contextlib.suppress(InputError), understood(""):
-        _delete(list(uris))
+        _delete([bucket(uri).blob(split(uri)[1]) for uri in uris])
 
 
-def _delete(uris: list[str]) -> None:
+def _delete(blobs: list[Any]) -> None:
     from google.api_core.exceptions import NotFound
 
-    def one(uri: str) -> None:
+    def one(blob: Any) -> None:
         with contextlib.suppress(NotFound):
-            bucket(uri).blob(split(uri)[1]).delete()
+            blob.delete()
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        list(pool.map(one, uris))
+        list(pool.map(one, blobs))

@@ -56,7 +56,7 @@ def test_a_name_is_no_prefix(gcs, tmp_path):
     assert content(tmp_path / "model") == {"1": b"model/1"}
 
     storage.delete("gs://bucket/model")
-    assert names(gcs) == ["model.txt", "model/sub/", "models/2"]
+    assert names(gcs) == ["model.txt", "models/2"]
     storage.delete("gs://bucket/models/2")
     storage.delete("gs://bucket/models/2")
     assert names(gcs) == ["model.txt", "model/sub/"]
