@@ -71,7 +71,7 @@ class Bucket:
         return f"{self.uri}/{name}"
 
     def download(self, prefix: str, target: Path) -> Path:
-        """Copy the objects below ``prefix/``, save those that stand for directories, to a directory, which is returned."""
+        """Copy the objects below ``prefix/``, save those for directories, to a directory, which is returned."""
         for name in [name for name in self.names(f"{prefix}/") if not name.endswith("/")]:
             file = target / name[len(prefix) + 1 :]
             file.parent.mkdir(parents=True, exist_ok=True)
