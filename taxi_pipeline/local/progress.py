@@ -153,7 +153,8 @@ class _View:
 
     def _seconds(self, step: Step) -> str:
         if step.status == "running":
-            return f"{time.monotonic() - self._since[step.name]:.0f} s"
+            now = time.monotonic()
+            return f"{now - self._since.get(step.name, now):.0f} s"
         return f"{step.seconds:.1f} s" if step.seconds is not None else ""
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 from google.cloud import aiplatform_v1 as api
+from google.cloud import resourcemanager_v3
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
@@ -84,6 +85,9 @@ class Fake:
         name = re.fullmatch(r'display_name="(.+)"', request.filter)[1]
         return api.ListSchedulesResponse(schedules=[each for each in self.schedules if each.display_name == name])
 
+    def get_project(self, _request, _context):
+        return resourcemanager_v3.Project(name="projects/1234")
+
     def _check(self, job, context):
         """Refuse what Vertex AI cannot run: another specification, unknown or mistyped parameters, no bucket."""
         try:
@@ -110,18 +114,20 @@ def serve(fake: Fake) -> tuple[grpc.Server, int]:
         return grpc.unary_unary_rpc_method_handler(call, kind.deserialize, lambda told: type(told).serialize(told))
 
     services = {
-        "PipelineService": {
+        "aiplatform.v1.PipelineService": {
             "CreatePipelineJob": handler(fake.create_pipeline_job, api.CreatePipelineJobRequest),
             "GetPipelineJob": handler(fake.get_pipeline_job, api.GetPipelineJobRequest),
         },
-        "ScheduleService": {
+        "aiplatform.v1.ScheduleService": {
             "CreateSchedule": handler(fake.create_schedule, api.CreateScheduleRequest),
             "ListSchedules": handler(fake.list_schedules, api.ListSchedulesRequest),
         },
+        # The SDK asks whose the bucket is, and waits for a minute if nobody answers.
+        "resourcemanager.v3.Projects": {"GetProject": handler(fake.get_project, resourcemanager_v3.GetProjectRequest)},
     }
     server = grpc.server(ThreadPoolExecutor(4))
     for name, methods in services.items():
-        handlers = grpc.method_handlers_generic_handler(f"google.cloud.aiplatform.v1.{name}", methods)
+        handlers = grpc.method_handlers_generic_handler(f"google.cloud.{name}", methods)
         server.add_generic_rpc_handlers((handlers,))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -1,5 +1,6 @@
 """`taxi-pipeline submit`, as a person calls it."""
 
+import io
 import json
 import re
 import signal
@@ -215,3 +216,24 @@ def test_help_has_no_option_that_takes_a_secret(command):
     options = set(re.findall(r"--[\w-]+", done.stdout))
     assert {"--token-file", "--cookies-file"} <= options
     assert not options & {"--token", "--cookies", "--existing-token", "--other-client-secret"}
+
+
+def test_in_a_terminal_the_steps_renew_themselves(double):
+    """Several steps may have begun between two looks: the table is drawn while it is told of the first."""
+    from rich.console import Console
+
+    from taxi_pipeline.local.progress import progress
+    from taxi_pipeline.submit import Access, submit
+
+    double.script = [("RUNNING", {"first": "RUNNING", "second": "RUNNING"}), ("SUCCEEDED", None)]
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    with progress(console) as watcher:
+
+        def observe(now, step):
+            watcher(now, step)
+            console.print(watcher.render())
+
+        submit(two_steps, access=Access(double.url)).wait(poll_seconds=0.01, observer=observe)
+    assert "two-steps  0 of 2 steps" in screen.getvalue()
+    assert "two-steps  2 of 2 steps" in screen.getvalue()

@@ -29,6 +29,7 @@ def fake(google):
     service = Fake()
     server, port = serve(service)
     google.route("us-central1-aiplatform.googleapis.com", grpc=port)
+    google.route("cloudresourcemanager.googleapis.com", grpc=port)
     yield service
     server.stop(0).wait()
 
