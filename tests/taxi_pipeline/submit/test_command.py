@@ -172,7 +172,7 @@ def test_what_is_secret_reaches_no_output(command, double, package, tmp_path, by
     double.script = [("FAILED", {"first": {"state": "FAILED", "error": f"401 with Bearer {SECRETS['token']}"}})]
     seen = []
 
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
 
     def tell(_method, path, headers):
         seen.append((headers["Authorization"], headers["Cookie"]))
