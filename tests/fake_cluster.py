@@ -38,6 +38,8 @@ class FakeCluster:
         self.refuse: dict[str, tuple[int, str]] = {}
         self.owners: dict[tuple[str, str, str], str] = {}
         self.namespaces = {"default", "models"}
+        self.logs: dict[str, str] = {}  # by pod
+        self.deleted: list[str] = []
         self.may: Callable[[dict[str, Any], str], bool] = lambda _attributes, _user: True
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
@@ -60,9 +62,22 @@ class FakeCluster:
         _, namespace, plural, *names = rest
         kind = self.resources[(api, plural)]
         if method == "GET" and not names:
-            items = [each for key, each in self.objects.items() if key[:2] == (kind, namespace)]
+            wanted = dict(each.split("=") for each in query.get("labelSelector", [""])[0].split(",") if each)
+            items = [
+                each
+                for key, each in self.objects.items()
+                if key[:2] == (kind, namespace) and wanted.items() <= each["metadata"].get("labels", {}).items()
+            ]
             return 200, {"apiVersion": api, "kind": f"{kind}List", "metadata": {}, "items": items}
         key = (kind, namespace, names[0])
+        if names[1:] == ["log"]:
+            return (200, self.logs[names[0]]) if names[0] in self.logs else failure(404, f"{names[0]} has no log")
+        if method == "DELETE" and key[0] in self.refuse:
+            return failure(*self.refuse[key[0]])
+        if method == "DELETE":
+            self.deleted.append(f"{kind} {names[0]}")
+            gone = self.objects.pop(key, None)
+            return (200, gone) if gone else failure(404, f"{plural} {names[0]} not found")
         if method == "GET":
             return (200, self.objects[key]) if key in self.objects else failure(404, f"{plural} {names[0]} not found")
         assert method == "PATCH", method
@@ -141,14 +156,14 @@ def serving(fake: FakeCluster, folder: Path) -> Iterator[Path]:
             length = int(self.headers.get("Content-Length") or 0)
             body = yaml.safe_load(self.rfile.read(length)) if length else None
             code, found = fake.answer(self.command, url.path, parse_qs(url.query), body)
-            content = json.dumps(found).encode()
+            content = found.encode() if isinstance(found, str) else json.dumps(found).encode()
             self.send_response(code)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/plain" if isinstance(found, str) else "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PATCH = do_POST = answer  # noqa: N815
+        do_GET = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             return

@@ -10,8 +10,7 @@ from typing import Any
 
 from components.deployment.golden import GoldenRequest
 from components.deployment.proof import prove
-from components.errors import InputError
-from components.extras import require
+from components.namespace import Namespace, pod_troubles
 from components.serving.client import connect
 from components.tf_serving_deploy.manifests import (
     GRPC_PORT,
@@ -85,7 +84,7 @@ def _servers(model_name: str, options: ClusterOptions) -> dict[str, str]:
 
 
 class Cluster:
-    """A namespace of a Kubernetes cluster, reached as the surroundings say (in a pod, or by kubeconfig).
+    """Where a model is served on Kubernetes.
 
     Args:
         options: Kind, namespace and deadline.
@@ -95,18 +94,9 @@ class Cluster:
     """
 
     def __init__(self, options: ClusterOptions) -> None:
-        require("kubernetes", "cloud")
-        from kubernetes import client, config, dynamic
-
         self._options = options
-        try:
-            config.load_config()
-        except config.ConfigException as error:
-            raise InputError(f"deploy_mode=cloud: no Kubernetes cluster is configured here: {error}") from None
-        try:
-            self._client = dynamic.DynamicClient(client.ApiClient())
-        except Exception as error:
-            raise InputError(f"deploy_mode=cloud: the Kubernetes cluster does not answer: {error}") from None
+        self._namespace = Namespace(options.namespace, "deploy_mode=cloud", MANAGER)
+        self.apply = self._namespace.apply
 
     def served(self, model_name: str) -> tuple[int, str] | None:
         """Tell the version that is served now.
@@ -123,28 +113,6 @@ class Cluster:
             return None
         containers = found.get("spec", {}).get("template", {}).get("spec", {}).get("containers", [])
         return int(version), containers[0]["image"] if containers else ""
-
-    def apply(self, objects: Sequence[Mapping[str, Any]]) -> None:
-        """Apply objects on the server's side.
-
-        Args:
-            objects: In this order.
-
-        Raises:
-            InputError: The cluster refuses one: a field that somebody else manages, a right that is missing, a kind
-                that it does not know.
-        """
-        from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
-
-        for body in objects:
-            name = f"{body['kind']} {self._options.namespace}/{body['metadata']['name']}"
-            try:
-                resource = self._client.resources.get(api_version=body["apiVersion"], kind=body["kind"])
-                self._client.server_side_apply(resource, body=dict(body), field_manager=MANAGER)
-            except ResourceNotFoundError:
-                raise InputError(f"{name}: the cluster knows no {body['apiVersion']} {body['kind']}") from None
-            except DynamicApiError as error:
-                raise InputError(f"{name}: the cluster refuses it: {error.status} {_reason(error)}") from None
 
     def wait(self, model_name: str) -> None:
         """Wait until what was applied is ready.
@@ -169,44 +137,14 @@ class Cluster:
             time.sleep(POLL_SECONDS)
 
     def _get(self, model_name: str) -> dict[str, Any] | None:
-        from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, ResourceNotFoundError
-
-        api, kind = (
-            ("serving.kserve.io/v1beta1", "InferenceService")
-            if self._options.kind == "kserve"
-            else ("apps/v1", "Deployment")
-        )
-        try:
-            resource = self._client.resources.get(api_version=api, kind=kind)
-            found: dict[str, Any] = resource.get(name=model_name, namespace=self._options.namespace).to_dict()
-        except NotFoundError:
-            return None
-        except ResourceNotFoundError:
-            raise InputError(f"kind={self._options.kind}: the cluster knows no {api} {kind}") from None
-        except DynamicApiError as error:
-            raise InputError(
-                f"{kind} {self._options.namespace}/{model_name}: {error.status} {_reason(error)}"
-            ) from None
-        return found
+        if self._options.kind == "kserve":
+            return self._namespace.get("serving.kserve.io/v1beta1", "InferenceService", model_name)
+        return self._namespace.get("apps/v1", "Deployment", model_name)
 
     def _pod_reasons(self, model_name: str) -> list[str]:
-        from kubernetes.dynamic.exceptions import DynamicApiError
-
         if self._options.kind == "kserve":
             return []
-        pods = self._client.resources.get(api_version="v1", kind="Pod")
-        try:
-            found = pods.get(namespace=self._options.namespace, label_selector=f"app.kubernetes.io/name={model_name}")
-        except DynamicApiError:
-            return []  # the deployment's own reason must do
-        reasons: dict[str, None] = {}  # in order, each once
-        for pod in found.to_dict().get("items", []):
-            for status in pod.get("status", {}).get("containerStatuses", []):
-                waiting = status.get("state", {}).get("waiting") or status.get("state", {}).get("terminated") or {}
-                if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-                    text = f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
-                    reasons[f"pod {pod['metadata']['name']}: {text}"] = None
-        return list(reasons)
+        return pod_troubles(self._namespace.pods(f"app.kubernetes.io/name={model_name}"))
 
 
 def _deployment_ready(found: Mapping[str, Any]) -> tuple[bool, str, bool]:
@@ -239,10 +177,3 @@ def _service_ready(found: Mapping[str, Any]) -> tuple[bool, str, bool]:
         return True, "", False
     bad = [each for each in conditions.values() if each.get("status") == "False" and each.get("message")]
     return False, "; ".join(f"{each['type']}: {each['message']}" for each in bad) or "not ready", False
-
-
-def _reason(error: Any) -> str:
-    try:
-        return str(error.summary())
-    except Exception:  # a body that is no Status object
-        return str(error.reason)
