@@ -86,6 +86,21 @@ class WideAndDeep(keras.Model):
         self.compile(optimizer=keras.optimizers.Adagrad(learning_rate))
         self.wide_optimizer = keras.optimizers.Ftrl(wide_learning_rate)
 
+    def build_optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """Make the variables of both optimizers; several workers need them before the first step.
+
+        Returns:
+            Both.
+        """
+        wide, deep = self._parts()
+        self.wide_optimizer.build(wide)
+        self.optimizer.build(deep)
+        return [self.wide_optimizer, self.optimizer]
+
+    def _parts(self) -> tuple[list[keras.Variable], list[keras.Variable]]:
+        wide = self.wide.trainable_variables
+        return wide, [variable for variable in self.trainable_variables if all(variable is not each for each in wide)]
+
     def train_step(self, data: tuple[Mapping[str, tf.Tensor], tf.Tensor]) -> dict[str, tf.Tensor]:
         """Train on one batch.
 
@@ -99,9 +114,8 @@ class WideAndDeep(keras.Model):
         with tf.GradientTape() as tape:
             scores = self(inputs, training=True)
             losses = keras.losses.binary_crossentropy(labels, scores)
-            total = tf.reduce_sum(losses)
-        wide = self.wide.trainable_variables
-        deep = [variable for variable in self.trainable_variables if all(variable is not other for other in wide)]
+            total = tf.reduce_sum(losses)  # a sum, so that the workers' gradients add up to that of the whole batch
+        wide, deep = self._parts()
         gradients = tape.gradient(total, wide + deep)
         self.wide_optimizer.apply(gradients[: len(wide)], wide)
         self.optimizer.apply(gradients[len(wide) :], deep)

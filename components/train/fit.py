@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from pathlib import Path
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-import keras
-import numpy as np
-import tensorflow as tf
-import tensorflow_transform as tft
-
 from components.errors import InputError
-from components.examples import read_schema
-from components.modules import load_attribute
-from components.outputs import whole_directory
-from components.scores import accuracy, auc, log_losses
-from components.train.export import export
-from components.train.features import model_features
-
-REPORTS = 10
-"""How often progress is told."""
-
-Columns = dict[str, np.ndarray[Any, Any]]
+from components.train.options import MODES, JobOptions
+from components.train.request import HIDDEN_UNITS, Request, Workers
 
 
 def fit(
@@ -40,6 +25,14 @@ def fit(
     learning_rate: float = 0.02,
     wide_learning_rate: float = 0.02,
     seed: int = 1,
+    workers: int = 1,
+    pss: int = 0,
+    checkpoint_dir: str = "",
+    checkpoint_steps: int = 200,
+    max_restarts: int = 3,
+    train_mode: str = "local",
+    job: Mapping[str, Any] | None = None,
+    uris: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Train a model and write it as a SavedModel.
 
@@ -50,135 +43,82 @@ def fit(
         transform_graph: Directory of a `transform_graph` artifact.
         model_module: Path or dotted name of a module with ``build_model(features, *, hidden_units, learning_rate,
             wide_learning_rate, seed)`` that returns a compiled ``keras.Model``. The model takes a dictionary of tensors
-            of shape (batch,) and returns the probability of label 1, shape (batch, 1).
+            of shape (batch,) and returns the probability of label 1, shape (batch, 1). With several workers its
+            ``train_step`` runs in each of them on a share of the batch, and the optimizers add up the gradients: they
+            must be those of a loss summed over the rows, or of its mean divided by the number of replicas (Keras's own
+            ``train_step`` does that). A model with a ``train_step`` of its own then also has ``build_optimizers()``,
+            which makes the optimizers' variables and returns the optimizers.
         label_key: The label among the transformed features: 0 or 1.
         model: Directory to write.
         train_steps: Number of batches to train on.
-        batch_size: Examples a batch.
+        batch_size: Examples a batch; of several workers, of all of them together.
         hidden_units: Units of each hidden layer; default ``[100, 70, 50, 25]``.
         learning_rate: Of the deep part.
         wide_learning_rate: Of the wide part.
         seed: Of the initial weights and of the order of examples.
+        workers: How many processes train together.
+        pss: Parameter servers; must be 0.
+        checkpoint_dir: Where several workers write checkpoints, and where they go on from; empty: beside the model, for
+            as long as this takes.
+        checkpoint_steps: Steps between two checkpoints.
+        max_restarts: How often the workers are started again, from the last checkpoint, when one is lost.
+        train_mode: ``local``: on this machine. ``cloud``: by a job on Kubernetes, one pod a worker.
+        job: Fields of `JobOptions`, for ``cloud``.
+        uris: For ``cloud``, where pods find the artifacts ``examples``, ``transformed_examples`` and
+            ``transform_graph``, and the ``model``'s own URI, after which the job is named.
 
     Returns:
         Metrics: ``train_steps``, ``train_examples``, ``train_loss`` (of the last steps), and of the eval split
         ``eval_examples``, ``eval_log_loss``, ``eval_accuracy`` (at 0.5), ``eval_auc``.
 
     Raises:
-        InputError: A parameter is out of range, the module has no ``build_model``, or the labels are not 0 and 1,
-            both of them in both splits.
+        InputError: A parameter is out of range, the module has no ``build_model``, its model cannot be trained by
+            several workers, or the labels are not 0 and 1, both of them in both splits.
+        WorkerError: A worker failed, or workers were lost too often.
+        JobError: The same on a cluster, or the job was not done in time.
     """
-    for name, value in {"train_steps": train_steps, "batch_size": batch_size}.items():
-        if value < 1:
-            raise InputError(f"{name}={value}: must be at least 1")
-    for name, rate in {"learning_rate": learning_rate, "wide_learning_rate": wide_learning_rate}.items():
-        if not rate > 0:
-            raise InputError(f"{name}={rate}: must be over 0")
-    units = [100, 70, 50, 25] if hidden_units is None else hidden_units
-    if not all(isinstance(unit, (int, float)) and unit > 0 and float(unit).is_integer() for unit in units):
-        raise InputError(f"hidden_units={units}: must be a list of whole numbers over 0, for example [100, 50]")
-    units = [int(unit) for unit in units]  # inside a list kfp.local knows one kind of number, and hands over 100.0
-    build_model = load_attribute(model_module, "build_model", "model_module")
+    options = Workers(workers, pss, checkpoint_dir, checkpoint_steps, max_restarts)
+    request = Request(
+        examples,
+        transformed_examples,
+        transform_graph,
+        model_module,
+        label_key,
+        train_steps,
+        batch_size,
+        list(HIDDEN_UNITS) if hidden_units is None else hidden_units,
+        learning_rate,
+        wide_learning_rate,
+        seed,
+    ).checked()
+    options.check(batch_size)
+    if train_mode not in MODES:
+        raise InputError(f"train_mode={train_mode!r}: must be one of {', '.join(MODES)}")
+    if train_mode == "cloud":
+        return _by_job(request, model, options, JobOptions(**(job or {})), dict(uris or {}))
 
-    output = tft.TFTransformOutput(transform_graph)
-    features = model_features(output.transformed_metadata.schema, label_key)
-    train_x, train_y = _load(output, transformed_examples, "train", label_key)
-    judged = (Path(transformed_examples) / "eval").is_dir()
-    held_out = _load(output, transformed_examples, "eval", label_key) if judged else None
+    from components.train.training import check_for_workers, make_plan, train_here
 
-    keras.utils.set_random_seed(seed)
-    network = build_model(
-        features,
-        hidden_units=units,
-        learning_rate=learning_rate,
-        wide_learning_rate=wide_learning_rate,
-        seed=seed,
-    )
-    train_loss = _train(network, train_x, train_y, train_steps, batch_size, seed)
-    metrics = {"train_steps": float(train_steps), "train_examples": float(len(train_y)), "train_loss": train_loss}
-    if held_out:
-        eval_x, eval_y = held_out
-        scores = _predict(network, eval_x)
-        metrics |= {
-            "eval_examples": float(len(eval_y)),
-            "eval_log_loss": float(log_losses(eval_y, scores).mean()),
-            "eval_accuracy": accuracy(eval_y, scores),
-            "eval_auc": auc(eval_y, scores),
-        }
-    print(", ".join(f"{name} {value:.6g}" for name, value in metrics.items()), flush=True)  # noqa: T201
-    with whole_directory(model) as directory:
-        export(network, [feature.name for feature in features], output, read_schema(examples), str(directory))
-    return metrics
+    plan = make_plan(request)
+    if workers == 1:
+        return train_here(plan, model)
+    from components.train.local_workers import train_by_workers
+
+    check_for_workers(plan)
+    return train_by_workers(request, model, options)
 
 
-def _load(output: tft.TFTransformOutput, directory: str, split: str, label_key: str) -> tuple[Columns, Any]:
-    """Read a whole split into memory as columns: parsing once makes a step ten times cheaper than a tf.data input."""
-    paths = sorted(str(path) for path in (Path(directory) / split).glob("*.tfrecord.gz"))
-    if not paths:
-        raise InputError(f"{directory}: no transformed examples of split {split!r}")
-    spec = output.transformed_feature_spec()
-    batches: Iterator[dict[str, tf.Tensor]] = iter(
-        tf.data.TFRecordDataset(paths, "GZIP").batch(10_000).map(lambda rows: tf.io.parse_example(rows, spec))
-    )
-    parts = [{name: value.numpy() for name, value in batch.items()} for batch in batches]
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in spec}
-    labels = columns.pop(label_key)
-    values, counts = np.unique(labels, return_counts=True)
-    found = ", ".join(f"{value} ({count} times)" for value, count in zip(values, counts, strict=True))
-    if not np.isin(values, (0, 1)).all():
-        raise InputError(f"label {label_key!r} of split {split!r} must be 0 or 1, and is {found}")
-    if len(values) < 2:
-        raise InputError(
-            f"all {len(labels)} labels ({label_key!r}) of split {split!r} are {values[0]}: nothing can be learned or "
-            "judged. Take more rows, another window, or look at the label rule in the preprocessing module"
-        )
-    return columns, labels.astype(np.float32)
+def _by_job(
+    request: Request, model: str, workers: Workers, options: JobOptions, uris: dict[str, Any]
+) -> dict[str, float]:
+    task = uris.pop("model", model)
+    remote = dataclasses.replace(request, **uris)
+    options.check(remote, workers)
+    from components.train.job import train_by_job
+    from components.train.training import check_for_workers, make_plan
 
-
-def _row_order(rows: int, steps: int, batch_size: int, seed: int) -> Any:
-    """Lay out which rows each step takes: every row once, in random order, before any row comes again."""
-    random = np.random.default_rng(seed)
-    epochs = -(-steps * batch_size // rows)
-    order = np.concatenate([random.permutation(rows) for _ in range(epochs)])
-    return order[: steps * batch_size].reshape(steps, batch_size)
-
-
-def _train(network: keras.Model, columns: Columns, labels: Any, steps: int, batch_size: int, seed: int) -> float:
-    order = _row_order(len(labels), steps, batch_size, seed)
-    inputs = {name: tf.constant(column) for name, column in columns.items()}
-    targets = tf.constant(labels[:, None])
-    network({name: column[:1] for name, column in inputs.items()})  # makes the weights
-
-    # One graph that runs many steps: the cost of a call from Python is paid once a report, not once a step.
-    @tf.function(input_signature=[tf.TensorSpec([None, batch_size], tf.int64)])
-    def run(chunk: tf.Tensor) -> tf.Tensor:
-        total = tf.constant(0.0)
-        for at in tf.range(tf.shape(chunk)[0]):
-            rows = chunk[at]
-            batch = {name: tf.gather(column, rows) for name, column in inputs.items()}
-            total += network.train_step((batch, tf.gather(targets, rows)))["loss"]
-        return total / tf.cast(tf.shape(chunk)[0], tf.float32)
-
-    started = time.perf_counter()
-    loss = float("nan")
-    size = -(-steps // REPORTS)
-    for start in range(0, steps, size):
-        for metric in network.metrics:  # some of them average over all steps since their last reset
-            metric.reset_state()
-        chunk = order[start : start + size]
-        loss = float(run(tf.constant(chunk)))
-        if not np.isfinite(loss):
-            raise InputError(f"the loss is {loss} after step {start + len(chunk)}: lower the learning rates")
-        seconds = time.perf_counter() - started
-        print(f"step {start + len(chunk)} of {steps}: loss {loss:.4f} ({seconds:.1f} s)", flush=True)  # noqa: T201
-    return loss
-
-
-def _predict(network: keras.Model, columns: Columns, batch_size: int = 10_000) -> Any:
-    call = tf.function(lambda batch: network(batch, training=False))
-    rows = len(next(iter(columns.values())))
-    parts = []
-    for start in range(0, rows, batch_size):
-        batch = {name: tf.constant(column[start : start + batch_size]) for name, column in columns.items()}
-        parts.append(call(batch).numpy()[:, 0])
-    return np.concatenate(parts)
+    # What can be seen from here is seen before pods are waited for.
+    plan = make_plan(request)
+    if workers.workers > 1:
+        check_for_workers(plan)
+    return train_by_job(remote, model, workers, options, task=task)

@@ -1,0 +1,114 @@
+"""What is to be trained, and by how many."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.errors import InputError
+
+HIDDEN_UNITS = (100, 70, 50, 25)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained.
+
+    Attributes:
+        examples: Directory of an `examples` artifact; its schema says what the model is served with.
+        transformed_examples: Directory of a `transformed_examples` artifact.
+        transform_graph: Directory of a `transform_graph` artifact.
+        model_module: Path or dotted name of a module with ``build_model``.
+        label_key: The label among the transformed features.
+        train_steps: Number of batches to train on.
+        batch_size: Examples a batch; of several workers, of all of them together.
+        hidden_units: Units of each hidden layer.
+        learning_rate: Of the deep part.
+        wide_learning_rate: Of the wide part.
+        seed: Of the initial weights and of the order of examples.
+    """
+
+    examples: str
+    transformed_examples: str
+    transform_graph: str
+    model_module: str
+    label_key: str
+    train_steps: int = 1000
+    batch_size: int = 40
+    hidden_units: list[int] = field(default_factory=lambda: list(HIDDEN_UNITS))
+    learning_rate: float = 0.02
+    wide_learning_rate: float = 0.02
+    seed: int = 1
+
+    def checked(self) -> Request:
+        """Check the numbers.
+
+        Returns:
+            The same, ``hidden_units`` as whole numbers.
+
+        Raises:
+            InputError: One is out of range.
+        """
+        for name in ("train_steps", "batch_size"):
+            _at_least(1, name, getattr(self, name))
+        for name in ("learning_rate", "wide_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}={getattr(self, name)}: must be over 0")
+        units = self.hidden_units
+        if not all(isinstance(unit, (int, float)) and unit > 0 and float(unit).is_integer() for unit in units):
+            raise InputError(f"hidden_units={units}: must be a list of whole numbers over 0, for example [100, 50]")
+        # Inside a list kfp.local knows one kind of number, and hands over 100.0.
+        return dataclasses.replace(self, hidden_units=[int(unit) for unit in units])
+
+    def facts(self) -> dict[str, Any]:
+        """Tell what makes this training what it is, wherever its inputs lie. Only more steps may follow."""
+        places = ("examples", "transformed_examples", "transform_graph", "train_steps")
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in places}
+
+
+@dataclass(frozen=True)
+class Workers:
+    """By how many it is trained, and what happens when one of them is lost.
+
+    Attributes:
+        workers: How many processes train together. Each takes its share of every batch.
+        pss: Parameter servers; must be 0.
+        checkpoint_dir: Where checkpoints go; empty: a place that lasts as long as the step.
+        checkpoint_steps: Steps between two checkpoints.
+        max_restarts: How often the workers are started again when one is lost.
+    """
+
+    workers: int = 1
+    pss: int = 0
+    checkpoint_dir: str = ""
+    checkpoint_steps: int = 200
+    max_restarts: int = 3
+
+    def check(self, batch_size: int) -> None:
+        """Check the numbers.
+
+        Args:
+            batch_size: Of the request.
+
+        Raises:
+            InputError: One is out of range, or the workers cannot share the batch evenly.
+        """
+        if self.pss:
+            raise InputError(
+                f"pss={self.pss}: Keras 3 trains with no parameter servers; set pss=0, and let workers={self.workers} "
+                "or more train together: each holds all weights, and they add up their gradients"
+            )
+        _at_least(1, "workers", self.workers)
+        _at_least(1, "checkpoint_steps", self.checkpoint_steps)
+        _at_least(0, "max_restarts", self.max_restarts)
+        if batch_size % self.workers:
+            raise InputError(
+                f"batch_size={batch_size}: {self.workers} workers cannot share it evenly; take a multiple of workers, "
+                f"for example {-(-batch_size // self.workers) * self.workers}"
+            )
+
+
+def _at_least(least: int, name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name}={value}: must be at least {least}")
