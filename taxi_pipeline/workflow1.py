@@ -38,6 +38,11 @@ def workflow1(
     learning_rate: float = 0.02,
     wide_learning_rate: float = 0.02,
     seed: int = 1,
+    workers: int = 1,
+    pss: int = 0,
+    train_mode: str = "local",
+    train_namespace: str = "default",
+    train_service_account: str = "",
     model_base_path: str = "",
     deploy_mode: str = "local",
     ml_engine_base_path: str = "",
@@ -76,6 +81,13 @@ def workflow1(
         learning_rate: Of the deep part.
         wide_learning_rate: Of the wide part.
         seed: Of the initial weights and of the order of trips.
+        workers: How many processes train a model together, each on its share of every batch.
+        pss: Parameter servers. Keras 3 has none: must be 0.
+        train_mode: Where models are trained: local, by processes of the step, or cloud, by a job on Kubernetes with a
+            pod for each worker.
+        train_namespace: In cloud mode, where the job runs.
+        train_service_account: In cloud mode, the pods' Kubernetes service account, which must be allowed to use
+            working_dir.
         model_base_path: Publish both models, if they are blessed, as the next versions under this directory or gs://
             path, as taxi1 and taxi2; empty publishes nothing.
         deploy_mode: How to publish them: local writes the directory, cloud serves them on Kubernetes by TF-Serving.
@@ -88,8 +100,8 @@ def workflow1(
         preprocess_mode: Where the transform graph is fitted and applied: local, in the process of the step, or cloud,
             by a Beam job on workers: Dataflow, unless beam_runner names another engine.
         tfma_mode: Where TFMA judges the models: likewise.
-        working_dir: gs://bucket/folder for what Beam jobs stage and throw away.
-        worker_image: The image of Dataflow's workers.
+        working_dir: gs://bucket/folder for what jobs stage and throw away.
+        worker_image: The image of Dataflow's workers and of pods that train.
         machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
         max_workers: How many workers a job has at most; 0 leaves it to Dataflow.
         network: Name of the workers' network, or regions/REGION/subnetworks/NAME.
@@ -98,7 +110,7 @@ def workflow1(
         beam_runner: Another runner's name in Beam, such as FlinkRunner.
         beam_flags: Further Beam flags, --name=value, which win over the parameters.
     """
-    workers = {
+    beam = {
         "project": project,
         "region": region,
         "temp_location": working_dir,
@@ -126,7 +138,7 @@ def workflow1(
         location=location,
         read_mode=read_mode,
         job_name=job_name("example-gen"),
-        **workers,
+        **beam,
     )
     training = {
         "model_module": model_module,
@@ -136,6 +148,13 @@ def workflow1(
         "learning_rate": learning_rate,
         "wide_learning_rate": wide_learning_rate,
         "seed": seed,
+        "workers": workers,
+        "pss": pss,
+        "train_mode": train_mode,
+        "working_dir": working_dir,
+        "namespace": train_namespace,
+        "worker_image": worker_image,
+        "service_account": train_service_account,
     }
     modules = (preprocessing_module1, preprocessing_module2)
     branches = [
@@ -146,7 +165,7 @@ def workflow1(
             preprocessing_module=module,
             eval_config=eval_config,
             training=training,
-            workers={**workers, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
+            workers={**beam, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
         )
         for number, module in enumerate(modules, start=1)
     ]

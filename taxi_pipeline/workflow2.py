@@ -43,6 +43,11 @@ def workflow2(
     learning_rate: float = 0.02,
     wide_learning_rate: float = 0.02,
     seed: int = 1,
+    workers: int = 1,
+    pss: int = 0,
+    train_mode: str = "local",
+    train_namespace: str = "default",
+    train_service_account: str = "",
     model_base_path: str = "",
     deploy_mode: str = "local",
     ml_engine_base_path: str = "",
@@ -88,6 +93,13 @@ def workflow2(
         learning_rate: Of the deep part.
         wide_learning_rate: Of the wide part.
         seed: Of the initial weights and of the order of trips.
+        workers: How many processes train a model together, each on its share of every batch.
+        pss: Parameter servers. Keras 3 has none: must be 0.
+        train_mode: Where models are trained: local, by processes of the step, or cloud, by a job on Kubernetes with a
+            pod for each worker.
+        train_namespace: In cloud mode, where the job runs.
+        train_service_account: In cloud mode, the pods' Kubernetes service account, which must be allowed to use
+            working_dir.
         model_base_path: Publish both models, if they are blessed, as the next versions under this directory or gs://
             path, as taxi1 and taxi2; empty publishes nothing.
         deploy_mode: How to publish them: local writes the directory, cloud serves them on Kubernetes by TF-Serving.
@@ -100,8 +112,8 @@ def workflow2(
         preprocess_mode: Where the transform graph is fitted and applied: local, in the process of the step, or cloud,
             by a Beam job on workers: Dataflow, unless beam_runner names another engine.
         tfma_mode: Where TFMA judges the models: likewise.
-        working_dir: gs://bucket/folder for what Beam jobs stage and throw away.
-        worker_image: The image of Dataflow's workers.
+        working_dir: gs://bucket/folder for what jobs stage and throw away.
+        worker_image: The image of Dataflow's workers and of pods that train.
         machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
         max_workers: How many workers a job has at most; 0 leaves it to Dataflow.
         network: Name of the workers' network, or regions/REGION/subnetworks/NAME.
@@ -110,7 +122,7 @@ def workflow2(
         beam_runner: Another runner's name in Beam, such as FlinkRunner.
         beam_flags: Further Beam flags, --name=value, which win over the parameters.
     """
-    workers = {
+    beam = {
         "project": project,
         "region": region,
         "temp_location": working_dir,
@@ -141,7 +153,7 @@ def workflow2(
 
     def read(name: str, split: str, begin: str, end: str) -> dsl.PipelineTask:
         window = {"ts1": begin, "ts2": end} if split == "train" else {"eval_ts1": begin, "eval_ts2": end}
-        reading = {**source, **workers, "splits": [split], "job_name": job_name(name), **window}
+        reading = {**source, **beam, "splits": [split], "job_name": job_name(name), **window}
         return example_gen(**reading).after(planned).set_display_name(name)
 
     recent = read("eval-trips", "eval", planned.outputs["eval_ts1"], planned.outputs["eval_ts2"])
@@ -153,6 +165,13 @@ def workflow2(
         "learning_rate": learning_rate,
         "wide_learning_rate": wide_learning_rate,
         "seed": seed,
+        "workers": workers,
+        "pss": pss,
+        "train_mode": train_mode,
+        "working_dir": working_dir,
+        "namespace": train_namespace,
+        "worker_image": worker_image,
+        "service_account": train_service_account,
     }
     trained_on, own_eval, branches = [], [], []
     for number, (begin, end) in enumerate(((ts1_1, ts2_1), (ts1_2, ts2_2)), start=1):
@@ -166,7 +185,7 @@ def workflow2(
                 preprocessing_module=preprocessing_module,
                 eval_config=eval_config,
                 training=training,
-                workers={**workers, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
+                workers={**beam, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
             )
         )
     drift(baseline=trained_on[1], current=trained_on[0])

@@ -30,7 +30,7 @@ def train(
     working_dir: str = "",
     job_kind: str = "",
     namespace: str = "default",
-    worker_image: str = IMAGE,
+    worker_image: str = "",
     runtime: str = "",
     service_account: str = "",
     cpu: str = "1",
@@ -65,7 +65,7 @@ def train(
         working_dir: gs://bucket/path for checkpoints and the model, until the step has taken it.
         job_kind: trainjob (Kubeflow Trainer v2) or tfjob (Training Operator v1); empty: what the cluster offers.
         namespace: Where the job runs.
-        worker_image: The image of the workers.
+        worker_image: The image of the workers; empty for the one that steps run in.
         runtime: Name of a ClusterTrainingRuntime for a TrainJob; empty: one of the job's own.
         service_account: The pods' Kubernetes service account, which must be allowed to use working_dir.
         cpu: What a pod asks for.

@@ -27,7 +27,7 @@ class JobOptions:
         working_dir: ``gs://bucket/path`` for checkpoints and the model, until the step has taken it.
         job_kind: ``trainjob`` (Kubeflow Trainer v2), ``tfjob`` (Training Operator v1); empty: what the cluster offers.
         namespace: Where.
-        worker_image: The image of the workers: the one that steps run in.
+        worker_image: The image of the workers; empty for the one that steps run in.
         runtime: Name of a ClusterTrainingRuntime for a TrainJob; empty: one of the job's own.
         service_account: The pods' service account, which must be allowed to read the artifacts and to write
             ``working_dir``; empty for the namespace's default.
@@ -45,6 +45,11 @@ class JobOptions:
     cpu: str = "1"
     memory: str = "2Gi"
     deadline_seconds: int = 24 * 3600
+
+    def __post_init__(self) -> None:
+        """Name the image that steps run in where none is named."""
+        if not self.worker_image:
+            object.__setattr__(self, "worker_image", IMAGE)
 
     def check(self, request: Request, workers: Workers) -> None:
         """Check every field, and what the pods must reach, before anything is made.

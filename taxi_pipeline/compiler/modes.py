@@ -1,4 +1,4 @@
-"""Refuse wrong or incomplete choices of where Beam work runs, wherever values are known before a step starts."""
+"""Refuse wrong or incomplete choices of where work runs, wherever values are known before a step starts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 from components.beam.options import BeamOptions
 from components.errors import InputError
+from components.train import options as training
 
 _MODES = ("read_mode", "preprocess_mode", "tfma_mode")
 _FIELDS = {name for name in BeamOptions.__dataclass_fields__ if not name.startswith("mode")}
 
 
 def check_modes(spec: Mapping[str, Any], arguments: Mapping[str, Any] | None = None) -> None:
-    """Check the Beam options of every step, as far as their values are known.
+    """Check where Beam work and training run, in every step, as far as their values are known.
 
     Args:
         spec: A KFP v2 ``PipelineSpec``.
@@ -36,6 +37,9 @@ def _problems(spec: Mapping[str, Any], component: Mapping[str, Any], scope: Mapp
             yield from _problems(spec, called, known)
             continue
         inputs = called.get("inputDefinitions", {}).get("parameters", {})
+        if "train_mode" in inputs and "workers" in inputs:
+            yield from training.problems(known)
+            continue
         modes = [mode for mode in _MODES if mode in inputs]
         if not modes or "beam_runner" not in inputs:
             continue
