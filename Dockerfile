@@ -12,7 +12,7 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends binutils \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY pyproject.toml constraints.txt docker/requirements.py docker/slim.py ./
+COPY pyproject.toml constraints.txt image/requirements.py image/slim.py ./
 RUN python3 requirements.py pyproject.toml local serve cloud >requirements.txt \
  && python3 -m pip install --quiet --no-cache-dir --no-compile --no-warn-script-location --root /install \
       -c constraints.txt -r requirements.txt \
@@ -36,7 +36,7 @@ RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(site|
  && chown 10001:0 /opt/apache/beam-venv /gcs /minio /s3 \
  && chmod g=u /home/worker /opt/apache/beam-venv /gcs /minio /s3
 COPY --from=beam /opt/apache/beam/boot /opt/apache/beam/LICENSE /opt/apache/beam/NOTICE /opt/apache/beam/
-COPY docker/entrypoint.sh /usr/local/bin/
+COPY image/entrypoint.sh /usr/local/bin/
 COPY --from=dependencies /install/ /
 COPY --from=project /project/ /
 

@@ -49,7 +49,7 @@ bench: setup
 
 # Needs no .venv. ENGINE=podman chooses; OPTIONS='--build-arg PYTHON_IMAGE=…' goes to it. docs/image.md
 image:
-	@IMAGE='$(IMAGE)' docker/build.sh $(OPTIONS)
+	@IMAGE='$(IMAGE)' image/build.sh $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) runs

@@ -50,7 +50,7 @@ def program(folder: Path, name: str, text: str) -> None:
 
 @pytest.fixture
 def build(tmp_path):
-    """Run docker/build.sh where only the programs in tmp_path/bin and the usual tools are."""
+    """Run image/build.sh where only the programs in tmp_path/bin and the usual tools are."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     for tool in ("sh", "sed", "dirname", "cat", "mktemp", "rm"):
@@ -59,7 +59,7 @@ def build(tmp_path):
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(ROOT / "docker/build.sh"), *arguments],
+            [str(ROOT / "image/build.sh"), *arguments],
             env={"PATH": str(bin_folder), "HOME": os.environ["HOME"], **environment},
             capture_output=True,
             text=True,
@@ -101,7 +101,7 @@ def test_no_engine_at_all_is_told(build):
 
 
 def test_the_entrypoint_hands_flags_to_boot_and_runs_commands(tmp_path):
-    script = (ROOT / "docker/entrypoint.sh").read_text(encoding="utf-8")
+    script = (ROOT / "image/entrypoint.sh").read_text(encoding="utf-8")
     program(tmp_path, "boot", 'echo "boot $*"')
     copy = tmp_path / "entrypoint.sh"
     copy.write_text(script.replace("/opt/apache/beam/boot", str(tmp_path / "boot")))

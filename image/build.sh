@@ -1,6 +1,6 @@
 #!/bin/sh
 # Build the image with docker, podman or buildah, whichever works here, and print its layers.
-#   [IMAGE=…] [ENGINE=podman] docker/build.sh [BUILD OPTION …]
+#   [IMAGE=…] [ENGINE=podman] image/build.sh [BUILD OPTION …]
 # The default image is the one that compiled packages name: components/image.py.
 set -eu
 cd "$(dirname "$0")/.."
@@ -45,7 +45,7 @@ buildah) # knows no history
   layers=$(mktemp -d)
   trap 'rm -rf "$layers"' EXIT
   buildah push --quiet --disable-compression "$image" "dir:$layers"
-  python3 docker/layers.py "$layers"
+  python3 image/layers.py "$layers"
   ;;
 *) "$engine" history "$image" ;;
 esac
