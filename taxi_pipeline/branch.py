@@ -31,7 +31,7 @@ def train_and_judge(
     preprocessing_module: Any,
     eval_config: Any,
     training: dict[str, Any],
-    workers: dict[str, Any],
+    beam: dict[str, Any],
 ) -> Branch:
     """Add the tasks of a branch to the pipeline that is being defined.
 
@@ -42,16 +42,16 @@ def train_and_judge(
         preprocessing_module: Path or dotted name of the feature-engineering variant.
         eval_config: Path or dotted name of slices, metrics and thresholds.
         training: Further arguments of the `train` component.
-        workers: Where Beam work runs: ``preprocess_mode``, ``tfma_mode``, and what both components take alike.
+        beam: Where Beam work runs: ``preprocess_mode``, ``tfma_mode``, and what both components take alike.
 
     Returns:
         The branch's outputs.
     """
-    alike = {name: value for name, value in workers.items() if name not in ("preprocess_mode", "tfma_mode")}
+    alike = {name: value for name, value in beam.items() if name not in ("preprocess_mode", "tfma_mode")}
     transformed = tft_preprocess(
         examples=train_examples,
         preprocessing_module=preprocessing_module,
-        preprocess_mode=workers["preprocess_mode"],
+        preprocess_mode=beam["preprocess_mode"],
         job_name=job_name(f"preprocess{number}"),
         **alike,
     )
@@ -71,7 +71,7 @@ def train_and_judge(
         label_key=LABEL_KEY,
         rule_column=RULE_COLUMN,
         rule_value=RULE_VALUE,
-        tfma_mode=workers["tfma_mode"],
+        tfma_mode=beam["tfma_mode"],
         job_name=job_name(f"analyze{number}"),
         **alike,
     )

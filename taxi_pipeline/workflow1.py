@@ -165,7 +165,7 @@ def workflow1(
             preprocessing_module=module,
             eval_config=eval_config,
             training=training,
-            workers={**beam, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
+            beam={**beam, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
         )
         for number, module in enumerate(modules, start=1)
     ]

@@ -185,7 +185,7 @@ def workflow2(
                 preprocessing_module=preprocessing_module,
                 eval_config=eval_config,
                 training=training,
-                workers={**beam, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
+                beam={**beam, "preprocess_mode": preprocess_mode, "tfma_mode": tfma_mode},
             )
         )
     drift(baseline=trained_on[1], current=trained_on[0])
