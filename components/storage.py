@@ -166,6 +166,20 @@ def read_text(uri: str, what: str = "") -> str:
         raise InputError(f"{what or uri}: no UTF-8 text ({error})") from None
 
 
+def write_bytes(uri: str, content: bytes) -> None:
+    """Write one object.
+
+    Args:
+        uri: Its URI.
+        content: Its content.
+
+    Raises:
+        InputError: No such bucket, or no access.
+    """
+    with understood(uri, WRITER):
+        bucket(uri).blob(split(uri)[1]).upload_from_string(content, content_type="application/octet-stream")
+
+
 def objects(uri: str) -> dict[str, Any]:
     """List what lies below a URI, as below a directory.
 

@@ -13,7 +13,7 @@ from taxi_pipeline.local.dry_run import dry_run as plan_reads
 from taxi_pipeline.local.launch import Isolation
 from taxi_pipeline.local.parameters import parse_pairs, read_file
 from taxi_pipeline.local.progress import progress
-from taxi_pipeline.local.result import RunInterruptedError, RunResult
+from taxi_pipeline.local.result import NotUploadedError, RunInterruptedError, RunResult
 from taxi_pipeline.local.runner import run
 from taxi_pipeline.local.summary import print_summary
 from taxi_pipeline.workflows import find_workflow
@@ -31,8 +31,8 @@ _PIPE_WIDTH = 160
 )
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path),
-    help="Where everything shall lie; new or empty. Default: runs/WORKFLOW-TIME-ID.",
+    metavar="DIRECTORY",
+    help="Where everything shall lie; new or empty, here or gs://bucket/folder. Default: runs/WORKFLOW-TIME-ID.",
 )
 @click.option("--parallelism", type=click.IntRange(min=1), help="Steps that run at a time. Default: one a CPU.")
 @click.option(
@@ -48,7 +48,7 @@ def run_command(
     workflow: str,
     params: tuple[str, ...],
     params_file: Path | None,
-    run_dir: Path | None,
+    run_dir: str | None,
     parallelism: int | None,
     isolation: Isolation | None,
     as_json: bool,
@@ -65,6 +65,7 @@ def run_command(
       taxi-pipeline run workflow1 --param train_steps=2000 --param hidden_units='[64, 32]'
       taxi-pipeline run workflow1 --dry-run
       taxi-pipeline run workflow1.tar.gz --params-file params.yaml --run-dir runs/one --json
+      taxi-pipeline run workflow1 --run-dir gs://my-bucket/runs/one
     """
     pipeline = find_workflow(workflow)
     definitions = read_spec(pipeline)["root"].get("inputDefinitions", {}).get("parameters", {})
@@ -88,6 +89,10 @@ def run_command(
     except RunInterruptedError as interrupted:
         _show(interrupted.result, as_json=as_json)
         ctx.exit(128 + interrupted.signal)
+    except NotUploadedError as error:
+        _show(error.result, as_json=as_json)
+        click.echo(f"error: {error}", err=True)
+        ctx.exit(1)
     _show(result, as_json=as_json)
     ctx.exit(0 if result.status == "succeeded" else 1)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,15 @@ from taxi_pipeline.local.values import Values
 _SUFFIXES = {"system.HTML": ".html", "system.Markdown": ".md"}
 
 
-def make_executor_input(task: Task, inputs: Values, outputs: Path) -> dict[str, Any]:
+def make_executor_input(task: Task, inputs: Values, outputs: Path, remote: str = "") -> dict[str, Any]:
     """Lay a step's inputs and outputs out as KFP's ``ExecutorInput``.
 
     Args:
         task: What the step is.
         inputs: What it is given.
         outputs: Where it shall write.
+        remote: The URI that what it writes there will have; empty where its path is its URI. An artifact whose path is
+            not its URI bears it as ``custom_path``.
 
     Returns:
         The dictionary that KFP's executor takes as JSON.
@@ -52,6 +53,7 @@ def make_executor_input(task: Task, inputs: Values, outputs: Path) -> dict[str, 
                             "type": {"schemaTitle": each.type, "schemaVersion": each.schema_version},
                             "uri": each.uri,
                             "metadata": dict(each.metadata),
+                            **_custom_path(each.mirror),
                         }
                         for each in several
                     ]
@@ -69,8 +71,9 @@ def make_executor_input(task: Task, inputs: Values, outputs: Path) -> dict[str, 
                         {
                             "name": key,
                             "type": each["artifactType"],
-                            "uri": str(outputs / (key + _SUFFIXES.get(each["artifactType"].get("schemaTitle"), ""))),
+                            "uri": f"{remote or outputs}/{_file_name(key, each)}",
                             "metadata": {},
+                            **_custom_path(f"{outputs}/{_file_name(key, each)}" if remote else ""),
                         }
                     ]
                 }
@@ -81,7 +84,15 @@ def make_executor_input(task: Task, inputs: Values, outputs: Path) -> dict[str, 
     }
 
 
-def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, final: Path) -> Values:
+def _file_name(output: str, definition: Mapping[str, Any]) -> str:
+    return output + _SUFFIXES.get(definition["artifactType"].get("schemaTitle"), "")
+
+
+def _custom_path(path: str) -> dict[str, str]:
+    return {"custom_path": path} if path else {}
+
+
+def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, final: Path, remote: str = "") -> Values:
     """Read what a step that succeeded returned, and move its outputs to where others find them.
 
     Args:
@@ -89,6 +100,7 @@ def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, f
         executor_input: What it was given, as `make_executor_input` made it.
         outputs: Where it wrote.
         final: Where its outputs shall lie.
+        remote: As `make_executor_input` was given it.
 
     Returns:
         Its parameters and artifacts.
@@ -109,16 +121,19 @@ def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, f
     artifacts = {}
     for key in definitions.get("artifacts", {}):
         listed = returned.get("artifacts", {}).get(key, {}).get("artifacts")
-        made = (listed or executor_input["outputs"]["artifacts"][key]["artifacts"])[0]
+        given = executor_input["outputs"]["artifacts"][key]["artifacts"][0]
+        made = (listed or [given])[0]
         _check_finite(key, made.get("metadata", {}))
-        declared = executor_input["outputs"]["artifacts"][key]["artifacts"][0]["type"]
+        declared = given["type"]
+        uri, mirror = _place(made, given, outputs, final, remote)
         artifacts[key] = (
             Artifact(
                 type=declared["schemaTitle"],
-                uri=_moved(made.get("custom_path") or made["uri"], outputs, final),
+                uri=uri,
                 metadata=cast(made.get("metadata", {}), ""),
                 name=made.get("name") or key,
                 schema_version=declared.get("schemaVersion", "0.0.1"),
+                mirror=mirror,
             ),
         )
     output_file.unlink(missing_ok=True)
@@ -162,7 +177,24 @@ def _check_finite(output: str, value: Any, where: str = "") -> None:
             _check_finite(output, each, f"{where}[{index}]")
 
 
-def _moved(uri: str, old: Path, new: Path) -> str:
-    if uri == str(old) or uri.startswith(f"{old}{os.sep}"):
-        return str(new) + uri[len(str(old)) :]
-    return uri
+def _place(
+    made: Mapping[str, Any], given: Mapping[str, Any], outputs: Path, final: Path, remote: str
+) -> tuple[str, str]:
+    """Give the URI of an output, and its path where that is something else."""
+    path = made.get("custom_path") or ""
+    if made["uri"] == given["uri"]:
+        path = path or given.get("custom_path") or made["uri"]
+    elif path == given.get("custom_path", ""):  # the step says that it lies elsewhere
+        path = made["uri"]
+    path = _moved(path or made["uri"], str(outputs), str(final))
+    if not remote:
+        return path, ""
+    # What lies among the step's outputs lies in both places, under whichever of its names the step knows it.
+    uri, mirror = _moved(path, str(final), remote), _moved(path, remote, str(final))
+    if uri != mirror:
+        return uri, mirror
+    return (made["uri"], path) if "://" in made["uri"] and "://" not in path else (path, "")
+
+
+def _moved(place: str, old: str, new: str) -> str:
+    return new + place[len(old) :] if place == old or place.startswith(f"{old}/") else place

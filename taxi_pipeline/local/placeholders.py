@@ -123,7 +123,9 @@ def _keyed(name: str, executor_input: Mapping[str, Any]) -> Any:
             artifact = side["artifacts"][key]["artifacts"][0]
             if match["key"]:
                 return artifact["metadata"][match["key"]]
-            return artifact["uri" if match["field"] == "path" else match["field"]]
+            if match["field"] == "path":
+                return artifact.get("custom_path") or artifact["uri"]
+            return artifact[match["field"]]
         if match["side"] == "outputs":
             return side["parameters"][key]["outputFile"]
         return side["parameterValues"].get(key)

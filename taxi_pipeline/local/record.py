@@ -58,6 +58,7 @@ class Record:
             package_sha256=hashlib.sha256(package.read_bytes()).hexdigest(),
             versions=versions(),
             started=utc_now().isoformat(timespec="milliseconds"),
+            remote=run_dir.remote.uri if run_dir.remote else "",
         )
 
     def add(self, steps: Iterable[tuple[str, str]]) -> None:

@@ -28,10 +28,11 @@ class Artifact:
 
     Attributes:
         type: Its schema title, for example ``system.Model``.
-        uri: Where its content lies: an absolute path, or the URI that the step gave it (``gs://…``).
+        uri: Where its content lies: an absolute path, or a URI (``gs://…``).
         metadata: What the step noted about it; for ``system.Metrics``, the metrics.
         name: The name that the step gave it, most often that of its output.
         schema_version: Version of the type.
+        mirror: Absolute path of the same content on this machine, where the URI is none.
     """
 
     type: str
@@ -39,6 +40,7 @@ class Artifact:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     schema_version: str = "0.0.1"
+    mirror: str = ""
 
     @property
     def path(self) -> Path:
@@ -47,9 +49,10 @@ class Artifact:
         Raises:
             ValueError: It does not lie on this machine.
         """
-        if "://" in self.uri:
+        place = self.mirror or self.uri
+        if "://" in place:
             raise ValueError(f"{self.uri} is not a path on this machine")
-        return Path(self.uri)
+        return Path(place)
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ class RunResult:
     """A run: what it was given, what it did, and where everything lies.
 
     Attributes:
-        run_dir: The directory that holds all of it.
+        run_dir: The directory that holds all of it, on this machine.
+        remote: The ``gs://`` folder that holds it too; empty if there is none.
         pipeline: Name of the pipeline.
         status: ``running``, ``succeeded``, ``failed`` or ``interrupted``.
         parameters: The pipeline's parameters, defaults filled in.
@@ -142,6 +146,7 @@ class RunResult:
     steps: Mapping[str, Step] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     imports: Mapping[str, float | None] = field(default_factory=dict)
+    remote: str = ""
 
     @property
     def place(self) -> str:
@@ -179,6 +184,23 @@ class RunResult:
             raise RunFailedError(self)
         return self
 
+    def here(self) -> RunResult:
+        """Give the same run with what lies in its bucket under the paths that it has on this machine."""
+        mirrors = {
+            made.uri: made.mirror for step in self.steps.values() for made in step.artifacts.values() if made.mirror
+        }
+
+        def moved(step: Step) -> Step:
+            inputs = step.inputs.get("artifacts", {})
+            given = {name: [mirrors.get(uri, uri) for uri in uris] for name, uris in inputs.items()}
+            made = {
+                name: dataclasses.replace(each, uri=each.mirror or each.uri, mirror="")
+                for name, each in step.artifacts.items()
+            }
+            return dataclasses.replace(step, inputs={**step.inputs, "artifacts": given}, artifacts=made)
+
+        return dataclasses.replace(self, steps={name: moved(step) for name, step in self.steps.items()})
+
     def to_json(self) -> dict[str, Any]:
         """Lay the result out as in `run.json`: paths inside the run directory are relative to it."""
 
@@ -212,7 +234,8 @@ class RunResult:
                 "artifacts": {
                     name: {
                         "type": artifact.type,
-                        "path": place(artifact.uri),
+                        "path": place(artifact.mirror or artifact.uri),
+                        **({"uri": artifact.uri} if artifact.mirror else {}),
                         "metadata": dict(artifact.metadata),
                         "name": artifact.name,
                         "schema_version": artifact.schema_version,
@@ -225,6 +248,7 @@ class RunResult:
         return {
             "schema_version": SCHEMA_VERSION,
             "pipeline": self.pipeline,
+            **({"remote": self.remote} if self.remote else {}),
             "status": self.status,
             "started": self.started,
             "ended": self.ended,
@@ -269,10 +293,11 @@ class RunResult:
             artifacts = {
                 output: Artifact(
                     type=each["type"],
-                    uri=place(each["path"]),
+                    uri=each.get("uri") or place(each["path"]),
                     metadata=each["metadata"],
                     name=each["name"],
                     schema_version=each["schema_version"],
+                    mirror=place(each["path"]) if "uri" in each else "",
                 )
                 for output, each in of["artifacts"].items()
             }
@@ -300,6 +325,7 @@ class RunResult:
             steps={name: step(name, of) for name, of in content["steps"].items()},
             outputs=content["outputs"],
             imports=content["imports"],
+            remote=content.get("remote", ""),
         )
 
 
@@ -316,6 +342,18 @@ class RunFailedError(RuntimeError):
         lines = [f"pipeline {result.pipeline!r} {result.status}"]
         lines += [f"  {step.name}: {step.error} (log: {step.log})" for step in failed]
         super().__init__("\n".join(lines))
+
+
+class NotUploadedError(RuntimeError):
+    """A run ended, and its record could not be written to Cloud Storage; on this machine it is whole.
+
+    Attributes:
+        result: The run.
+    """
+
+    def __init__(self, result: RunResult, reason: str) -> None:
+        self.result = result
+        super().__init__(f"{reason}\nThe run is whole in {result.run_dir}, and has no {RECORD_NAME} in {result.remote}")
 
 
 class RunInterruptedError(KeyboardInterrupt):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.errors import InputError
+from components.storage import SCHEME, is_remote
+from taxi_pipeline.local.remote import RemoteDir, open_remote_dir
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,16 @@ class RunDir:
 
     Attributes:
         path: The directory, absolute.
+        remote: The folder in Cloud Storage that holds the same, if there is one.
     """
 
     path: Path
+    remote: RemoteDir | None = None
+
+    @property
+    def root(self) -> str:
+        """What ``{{$.pipeline_root}}`` means."""
+        return self.remote.artifacts if self.remote else str(self.artifacts)
 
     @property
     def artifacts(self) -> Path:
@@ -45,6 +54,10 @@ class RunDir:
         """Where the outputs of a step lie when it has succeeded."""
         return self.artifacts / step
 
+    def imported(self, uri: str) -> Path:
+        """Where the copy of something lies that a step is given from elsewhere in Cloud Storage."""
+        return self.path / "imported" / uri.removeprefix(SCHEME)
+
     def partial(self, step: str) -> Path:
         """Where a step works. Names of steps can lie in one another (``train`` and ``train/0``); these do not."""
         return self.path / "partial" / step.replace("/", "--")
@@ -58,7 +71,8 @@ def create_run_dir(path: str | os.PathLike[str] | None, pipeline: str, now: date
     """Make the directory of a run.
 
     Args:
-        path: Where; default ``runs/<pipeline>-<UTC time>-<id>`` in the working directory.
+        path: Where; default ``runs/<pipeline>-<UTC time>-<id>`` in the working directory. A ``gs://`` folder has its
+            copy there.
         pipeline: Name of the pipeline.
         now: The time that goes into the name.
 
@@ -67,7 +81,13 @@ def create_run_dir(path: str | os.PathLike[str] | None, pipeline: str, now: date
 
     Raises:
         InputError: Something is there already, or the directory cannot be made or written to.
+        MissingExtraError: The client of Cloud Storage is not installed, and the path is ``gs://…``.
     """
+    remote = None
+    if path is not None and str(path).startswith("gs:/"):
+        if not is_remote(path):
+            raise InputError(f"{path}: a path cannot hold gs://; give the run directory as a string")
+        remote, path = open_remote_dir(str(path)), None
     if path is None:
         path = Path("runs") / f"{pipeline}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     target = Path(path).absolute()
@@ -82,7 +102,7 @@ def create_run_dir(path: str | os.PathLike[str] | None, pipeline: str, now: date
         probe.unlink()
     except OSError as error:
         raise InputError(f"{target}: cannot use this as the run directory: {why(error, target)}") from error
-    return RunDir(target)
+    return RunDir(target, remote)
 
 
 def why(error: OSError, path: Path) -> str:

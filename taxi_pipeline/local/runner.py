@@ -21,7 +21,14 @@ from taxi_pipeline.local.needs import check_extras
 from taxi_pipeline.local.parameters import check_arguments
 from taxi_pipeline.local.plan import Dag, Place, read_plan
 from taxi_pipeline.local.record import Observer, Record, utc_now
-from taxi_pipeline.local.result import RunInterruptedError, RunResult, RunStatus, Step
+from taxi_pipeline.local.result import (
+    RECORD_NAME,
+    NotUploadedError,
+    RunInterruptedError,
+    RunResult,
+    RunStatus,
+    Step,
+)
 from taxi_pipeline.local.rundir import RunDir, create_run_dir, why
 from taxi_pipeline.local.scheduler import Scheduler
 from taxi_pipeline.local.steprun import StepRunner
@@ -51,7 +58,8 @@ def run(
         pipeline: What ``@dsl.pipeline`` made, or the path of a package (``.tar.gz``) or specification (``.yaml``).
         arguments: Values of its parameters; the others keep their defaults.
         run_dir: Where everything shall lie: a directory that does not exist yet or is empty. Default
-            ``runs/<pipeline>-<UTC time>-<id>`` in the working directory.
+            ``runs/<pipeline>-<UTC time>-<id>`` in the working directory. Of ``gs://bucket/folder``, too, which holds
+            the same when the run has ended; each artifact's ``uri`` is there, its ``path`` in the default directory.
         parallelism: How many steps run at a time; default one a CPU.
         isolation: ``"fork"``: steps are forked from a process that has imported what they need (default on Linux).
             ``"process"``: each step is a fresh Python process (default elsewhere).
@@ -66,6 +74,7 @@ def run(
         InputError: The pipeline, a parameter or the run directory cannot be used. Nothing has started.
         MissingExtraError: A library that the steps import is not installed. Nothing has started.
         RunFailedError: A step failed; ``error.result`` holds the run.
+        NotUploadedError: The run ended, and its record could not be written to Cloud Storage.
         RunInterruptedError: Ctrl-C (a ``KeyboardInterrupt``) or a request to end; ``error.result`` holds the run as
             far as it came.
     """
@@ -121,6 +130,7 @@ class _Job:
             raise
         else:
             self.record.end("failed" if outcome.bad else "succeeded", outcome.outputs.parameters)
+        self._publish()
 
     async def _walk(self) -> Outcome:
         modules = self.plan.imports(self.record.result.parameters)
@@ -142,9 +152,18 @@ class _Job:
             ".pipeline_job_uuid": name,
             ".pipeline_job_create_time_utc": started,
             ".pipeline_job_schedule_time_utc": started,
-            ".pipeline_root": str(self.run_dir.artifacts),
+            ".pipeline_root": self.run_dir.root,
             ".workspace_path": str(self.run_dir.workspace),
         }
+
+    def _publish(self) -> None:
+        if self.run_dir.remote is None:
+            return
+        result = self.record.result
+        try:
+            self.run_dir.remote.publish(self.run_dir.path, result.package, self.run_dir.path / RECORD_NAME)
+        except InputError as error:
+            raise NotUploadedError(result, str(error)) from error
 
     def _end(self, status: RunStatus, reason: str) -> None:
         for step in self.record.result.steps.values():

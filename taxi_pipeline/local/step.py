@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,10 @@ def run_step(order_path: Path) -> int:
 
 def _call(source: str, argv: list[str], scratch: Path) -> None:
     """Run a function as it is run in a cluster: by KFP's own executor, from a module with the function's source."""
+    from kfp.dsl import executor
     from kfp.dsl.executor_main import executor_main
 
+    executor.create_artifact_instance = _with_custom_path(executor.create_artifact_instance)
     faulthandler.enable()
     if "numpy" in sys.modules:  # a fork inherits the state of the generator
         sys.modules["numpy"].random.seed()
@@ -84,6 +87,21 @@ def _call(source: str, argv: list[str], scratch: Path) -> None:
     module.write_text(source, encoding="utf-8")
     sys.argv = ["executor_main", "--component_module_path", str(module), *argv]
     executor_main()
+
+
+def _with_custom_path(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Let KFP's executor take the ``custom_path`` of an artifact that it is given.
+
+    It writes that field, and does not read it: the path of a ``gs://`` artifact would be below ``/gcs``, where nothing
+    is mounted.
+    """
+
+    def with_custom_path(runtime_artifact: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        artifact = create(runtime_artifact, *args, **kwargs)
+        artifact.custom_path = runtime_artifact.get("custom_path", "")
+        return artifact
+
+    return with_custom_path
 
 
 def _failed(error: BaseException, order_path: Path) -> int:

@@ -11,10 +11,13 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from components import storage
 from components.errors import InputError
+from components.extras import MissingExtraError
 from components.package_hash import PACKAGE_VARIABLE
 from taxi_pipeline.local.contract import make_executor_input, read_outputs
 from taxi_pipeline.local.executors import Function, Importer
@@ -60,6 +63,7 @@ class StepRunner:
         self._launcher = launcher
         self._slots = asyncio.Semaphore(parallelism)
         self._facts = facts
+        self._fetching = asyncio.Lock()
 
     async def run(self, name: str, task: Task, inputs: Values) -> Outcome:
         """Run a step, with as many attempts as its retry policy allows.
@@ -130,15 +134,28 @@ class StepRunner:
                 started()
                 return self._import(name, task.executor, task, inputs)
             try:
-                return await self._process(name, task, inputs, started)
+                return await self._whole(name, task, inputs, started)
             except NurseryLostError:  # not the step's fault: once more, in a process of its own
                 shutil.rmtree(self._run_dir.partial(name), ignore_errors=True)
-                return await self._process(name, task, inputs, started)
-        except InputError as error:
-            raise StepError(str(error), "InputError") from error
+                return await self._whole(name, task, inputs, started)
+        except (InputError, MissingExtraError) as error:
+            raise StepError(str(error), type(error).__name__) from error
         except OSError as error:
             message = self._located(f"{FULL}: {error.strerror}") if is_full(error) else why(error, self._run_dir.path)
             raise StepError(message, type(error).__name__) from error
+
+    async def _whole(self, name: str, task: Task, inputs: Values, started: Callable[[], None]) -> Values:
+        """Run the process of a step; where it fails, nothing of it stays in the bucket."""
+        try:
+            return await self._process(name, task, inputs, started)
+        except BaseException:  # being interrupted, too
+            if self._run_dir.remote:
+                try:
+                    await _in_thread(self._run_dir.remote.discard, name)
+                except InputError as left:
+                    with contextlib.suppress(OSError), self._run_dir.log(name).open("a", encoding="utf-8") as log:
+                        log.write(f"\nWhat the step left in the bucket could not be deleted: {left}\n")
+            raise
 
     async def _process(self, name: str, task: Task, inputs: Values, started: Callable[[], None]) -> Values:
         scratch = self._run_dir.partial(name)
@@ -147,7 +164,9 @@ class StepRunner:
         (scratch / "parameters").mkdir()
         log = self._run_dir.log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
-        executor_input = make_executor_input(task, inputs, outputs)
+        inputs = await self._fetched(inputs)
+        remote = self._run_dir.remote.outputs(name) if self._run_dir.remote else ""
+        executor_input = make_executor_input(task, inputs, outputs, remote)
         facts = self._facts_of(name, task)
         function = task.executor if isinstance(task.executor, Function) else None
         command = function.args if function else task.executor.command  # type: ignore[union-attr]
@@ -179,7 +198,35 @@ class StepRunner:
             raise StepError(f"it took longer than its limit of {task.time_limit:g} s", "TimeoutError")
         if ended.code != 0:
             raise self._failure(ended, scratch)
-        return read_outputs(task, executor_input, outputs, self._run_dir.outputs(name))
+        if self._run_dir.remote:
+            output_file = Path(executor_input["outputs"]["outputFile"])
+            await _in_thread(self._run_dir.remote.exchange, name, outputs, output_file.name)
+        brought = read_outputs(task, executor_input, outputs, self._run_dir.outputs(name), remote)
+        await self._upload_others(name, brought)
+        return brought
+
+    async def _fetched(self, inputs: Values) -> Values:
+        """Bring inputs here that lie in a bucket only: imported ones, and those that a step said lie there."""
+
+        async def here(artifact: Artifact) -> Artifact:
+            if artifact.mirror or not storage.is_remote(artifact.uri):
+                return artifact
+            path = self._run_dir.imported(artifact.uri)
+            async with self._fetching:  # two steps may be given the same
+                if not path.exists():
+                    await _in_thread(storage.download, artifact.uri, path)
+            return replace(artifact, mirror=str(path))
+
+        artifacts = {key: tuple([await here(each) for each in several]) for key, several in inputs.artifacts.items()}
+        return Values(inputs.parameters, artifacts)
+
+    async def _upload_others(self, name: str, brought: Values) -> None:
+        """Upload what a step made outside the directory of its outputs (``artifact.set_path``)."""
+        for made in brought.artifacts.values():
+            for each in made:
+                outside = each.mirror and not each.path.is_relative_to(self._run_dir.outputs(name))
+                if outside and each.path.exists():
+                    await _in_thread(storage.upload, each.path, each.uri)
 
     def _facts_of(self, name: str, task: Task) -> dict[str, str]:
         return {**self._facts, ".pipeline_task_name": task.name, ".pipeline_task_uuid": name}
@@ -218,6 +265,16 @@ class StepRunner:
         filled = fill_all(executor.metadata, executor_input, self._facts_of(name, task))
         artifact = Artifact(executor.type["schemaTitle"], uri, cast(filled, ""), "artifact")
         return Values({}, {"artifact": (artifact,)})
+
+
+async def _in_thread(work: Callable[..., None], *arguments: Any) -> None:
+    """Wait for a thread, also when the run is interrupted: what comes after must not meet it half way."""
+    working = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
 
 
 class _TimeLimit:

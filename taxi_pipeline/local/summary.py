@@ -44,6 +44,8 @@ def print_summary(console: Console, result: RunResult) -> None:
     seconds = f" in {result.seconds:.1f} s" if result.seconds is not None else ""
     _say(console, f"\n{result.pipeline} {result.status}{seconds}")
     _say(console, f"everything lies in {near(result.run_dir)}: artifacts, logs, run.json, {result.package.name}")
+    if result.remote:
+        _say(console, f"and in {result.remote}")
 
 
 def near(path: Path) -> str:

@@ -82,13 +82,13 @@ def _is_evaluation(source: Source) -> bool:
 
 def _load(source: Source) -> RunResult:
     if isinstance(source, RunResult):
-        return source
+        return source.here()
     if not (Path(source) / RECORD_NAME).exists():
         raise InputError(
             f"{source}: neither a run directory (it has no {RECORD_NAME}) nor a TFMA result directory (it has no "
             "eval_config.json)"
         )
-    return RunResult.load(source)
+    return RunResult.load(source).here()
 
 
 def _make(source: Source, *, step: str | None, page: Path | None) -> View:
