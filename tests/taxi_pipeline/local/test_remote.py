@@ -321,7 +321,7 @@ def test_ctrl_c_leaves_the_record_and_nothing_else(gcs, tmp_path):
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as running:
         end = threading.Timer(60, running.kill)
         end.start()
-        while not stored(gcs) and running.poll() is None:
+        while "artifacts/linger/data/half" not in objects(gcs, "runs/one/") and running.poll() is None:
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
         printed, _ = running.communicate()
