@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from components import storage
 from components.deployment.gate import Pass
 from components.deployment.golden import EXTRA, GOLDEN_FILE
 from components.errors import InputError
@@ -79,6 +80,8 @@ def write_receipt(
 
 
 def _hash_module(name: str) -> str:
+    if storage.is_remote(name):
+        return hashlib.sha256(storage.read_bytes(name, f"code_modules: {name}")).hexdigest()
     if name.endswith(".py"):
         path = Path(name)
     else:
