@@ -47,6 +47,8 @@ _JAVA = (
 
 _CONFIG = {
     "blob.server.port": "0",
+    # Beam lies on the class path of Flink itself; only then does it keep Python workers from stage to stage.
+    "classloader.resolve-order": "parent-first",
     "heartbeat.timeout": "300000",  # a busy machine is no dead worker
     "jobmanager.bind-host": "localhost",
     "jobmanager.rpc.address": "localhost",
