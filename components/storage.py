@@ -60,7 +60,8 @@ def client(project: str = "") -> Any:
     """Give the client that the surrounding credentials open.
 
     Args:
-        project: Who pays where a bucket asks for it.
+        project: The client's project; default that of the surroundings, which reading and writing objects can do
+            without.
 
     Returns:
         A ``google.cloud.storage.Client``; the same one for the same surroundings.
