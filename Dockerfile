@@ -20,16 +20,17 @@ RUN python3 requirements.py pyproject.toml local serve cloud >requirements.txt \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /install -p / /install
 
 # What we wrote.
-FROM dependencies AS project
+FROM ${PYTHON_IMAGE} AS project
+WORKDIR /src
 COPY . .
 RUN python3 -m pip install --quiet --no-cache-dir --no-compile --no-warn-script-location --no-deps --root /project . \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /project -p / /project
 
 FROM ${PYTHON_IMAGE}
-# Python's own modules come without bytecode, and nobody could write it later.
+# Python's own modules, and pip, come without bytecode, and nobody could write it later.
 # Beam's boot makes its environment in /opt/apache/beam-venv; KFP's launcher lays artifacts under the other three.
 # Group 0 may write wherever the user may: clusters that choose a user id of their own keep that group.
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(site|dist)-packages/|/lib2to3/tests/|/test/' \
+RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/lib2to3/tests/|/test/' \
       "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
  && useradd --uid 10001 --gid 0 --create-home --home-dir /home/worker worker \
  && mkdir -p /opt/apache/beam-venv /gcs /minio /s3 \
