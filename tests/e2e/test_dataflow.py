@@ -141,3 +141,37 @@ def test_what_a_worker_lacks_is_told_with_the_jobs_address_and_leaves_nothing(ch
     assert f"DataflowRunner: job workflow1-run-7-preprocess ({console}) failed: " in last
     assert "No module named 'components'" in last
     assert google.bucket.names("graph") == google.bucket.names("transformed") == []
+
+
+def test_a_run_in_a_bucket_sends_its_steps_to_dataflow(google, tmp_path: Path) -> None:
+    """Everything together: the local runner, artifacts in Cloud Storage, workers that reach them by their URIs."""
+
+    def run(*more: str, **environment: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "taxi_pipeline", "run", "tests.e2e.one_branch:one_branch", "--json", *more]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=900)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout)
+
+    parameters = {
+        "mode": "cloud",
+        "project": google.project,
+        "region": google.region,
+        "working_dir": f"{google.bucket.uri}/work",
+        "worker_image": "registry.example/taxi-pipeline:1",
+    }
+    given = [word for name, value in parameters.items() for word in ("--param", f"{name}={value}")]
+    there = run("--run-dir", f"{google.bucket.uri}/runs/one", *given, **google.env)
+    here = run("--run-dir", str(tmp_path / "here"))
+
+    assert {job.state for job in google.jobs()} == {"JOB_STATE_DONE"}
+    names = sorted(job.body["name"] for job in google.jobs())
+    assert [re.fullmatch(r"(one-branch|one)-?.*-(analyze1|preprocess1)", name)[2] for name in names] == [
+        "analyze1",
+        "preprocess1",
+    ]
+    assert "runs/one/artifacts/tft-preprocess/transform_graph/transform_fn/saved_model.pb" in google.bucket.names(
+        "runs"
+    )
+    for step in ("train", "tfma-analyze"):
+        assert there["steps"][step]["metrics"] == pytest.approx(here["steps"][step]["metrics"], rel=1e-9)

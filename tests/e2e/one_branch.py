@@ -1,0 +1,55 @@
+"""One branch of a workflow, whose Beam work goes where the parameters say."""
+
+from kfp import dsl
+
+from components import example_gen
+from taxi_pipeline.branch import job_name, train_and_judge
+from taxi_pipeline.data import SAMPLE
+from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
+
+
+@dsl.pipeline(name="one-branch")
+def one_branch(
+    mode: str = "local",
+    project: str = "",
+    region: str = "",
+    working_dir: str = "",
+    worker_image: str = "",
+    max_rows: int = 1000,
+):
+    """Read, transform, train, judge.
+
+    Args:
+        mode: Of transform and analysis.
+        project: Of Dataflow.
+        region: Of Dataflow.
+        working_dir: Of Dataflow.
+        worker_image: Of Dataflow.
+        max_rows: How many trips to read.
+    """
+    rows = example_gen(
+        input_handle_train=SAMPLE,
+        input_handle_eval=SAMPLE,
+        schema="taxi_pipeline.schema",
+        key_column=KEY_COLUMN,
+        derived_columns=DERIVED_COLUMNS,
+        time_column=TIME_COLUMN,
+        max_rows=max_rows,
+        job_name=job_name("example-gen"),
+    )
+    train_and_judge(
+        1,
+        train_examples=rows.outputs["examples"],
+        eval_examples=rows.outputs["examples"],
+        preprocessing_module="taxi_pipeline.preprocessing",
+        eval_config="taxi_pipeline.eval_config",
+        training={"model_module": "taxi_pipeline.model", "train_steps": 20},
+        beam={
+            "preprocess_mode": mode,
+            "tfma_mode": mode,
+            "project": project,
+            "region": region,
+            "temp_location": working_dir,
+            "worker_image": worker_image,
+        },
+    )
