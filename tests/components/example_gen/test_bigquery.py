@@ -147,11 +147,14 @@ def proxied(ports, google_folder) -> Google:
 
 READ = """
 import json, sys
+from components.beam.options import BeamOptions
 from components.example_gen.read import read_examples
 from components.example_gen.request import ReadParameters
 from components.plan_windows.plan import plan_windows
 from taxi_pipeline.local.dry_run import dry_run
 given, outputs = map(json.loads, sys.argv[1:])
+if "workers" in given:
+    given["workers"] = BeamOptions(**given["workers"])
 print(json.dumps(read_examples(ReadParameters(**given), **outputs)))
 """
 
@@ -221,6 +224,28 @@ def test_beam_reads_the_same_examples(parameters, garden, wide, proxied, read, r
     assert done.returncode == 0, done.stderr
     assert_same(here, json.loads(done.stdout), tmp_path)
     assert re.search(r"GET \S+/garden/tables/result_\S+ .*apache-beam", "\n".join(proxied.requests()[before:]))
+
+
+@pytest.mark.e2e
+def test_dataflow_reads_the_same_examples(garden, wide, proxied, read, read_by_beam, tmp_path):
+    given = {"derived_columns": COLUMNS, "max_rows": 500}
+    here = read(garden, out="here", **given)
+    workers = {
+        "mode": "cloud",
+        "project": PROJECT,
+        "region": proxied.region,
+        "temp_location": f"{proxied.bucket.uri}/work",
+        "worker_image": "registry.example/taxi-pipeline:1",
+        "job_name": "reading",
+    }
+    done = read_by_beam(f"bq://{PROJECT}.garden.plants", workers=workers, **given)
+    assert done.returncode == 0, done.stderr
+    told, found = done.stdout.splitlines()
+    assert told.startswith("DataflowRunner: job reading: https://console.cloud.google.com/dataflow/jobs/us-central1/")
+    assert_same(here, json.loads(found), tmp_path)
+    [job] = proxied.jobs()
+    assert (job.body["name"], job.state) == ("reading", "JOB_STATE_DONE")
+    assert not [name for name in proxied.bucket.names("work/") if name.endswith(".parquet")]
 
 
 @pytest.mark.e2e
