@@ -85,6 +85,8 @@ class JobOptions:
             yield "namespace", f"{self.namespace!r}: is no name of a Kubernetes namespace"
         if self.runtime and self.job_kind == "tfjob":
             yield "runtime", f"{self.runtime!r}: a TFJob has none; take job_kind=trainjob, or leave runtime empty"
+        if self.runtime and self.service_account:
+            yield "service_account", f"{self.service_account!r}: runtime={self.runtime!r} says as what its pods run"
         for name in ("cpu", "memory"):
             if not _QUANTITY.fullmatch(getattr(self, name)):
                 yield name, f"{getattr(self, name)!r}: must be a quantity such as 500m or 2Gi"

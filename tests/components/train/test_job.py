@@ -276,6 +276,10 @@ def test_what_is_missing_is_told_before_anything_is_made(cluster, tmp_path):
         ({"pss": 2}, ["pss=2: Keras 3 trains with no parameter servers"]),
         ({"train_mode": "cloud", "working_dir": "/tmp"}, ["train_mode=cloud: working_dir='/tmp': must be a gs://"]),
         ({"train_mode": "cloud"}, []),
+        (
+            {"train_mode": "cloud", "runtime": "plain", "service_account": "me"},
+            ["train_mode=cloud: service_account='me': runtime='plain' says as what its pods run"],
+        ),
     ],
 )
 def test_what_is_known_early_is_checked_early(known, expected):
