@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from components import storage
 from components.deployment.golden import summary
 from components.deployment.model_base import ModelBase, open_model_base
 from components.deployment.prepare import Candidate, Prepared, prepare
@@ -111,11 +113,17 @@ def _prove_locally(prepared: Prepared, base_path: str, model_name: str, version:
     from components.serving.manager import AVAILABLE
     from components.serving.server import ModelServer, ServerOptions
 
-    only = ModelConfig(model_name, f"{base_path.rstrip('/')}/{model_name}", VersionPolicy(specific=(version,)))
-    with ModelServer([only], ServerOptions(port=0, rest_api_port=0)) as server, ExitStack() as stack:
+    place = f"{base_path.rstrip('/')}/{model_name}"
+    with ExitStack() as stack:
+        served = place
+        if storage.is_remote(place):  # the embedded server reads files: it proves what the bucket gives back
+            served = stack.enter_context(TemporaryDirectory())
+            storage.download(f"{place}/{version}", Path(served) / str(version))
+        only = ModelConfig(model_name, served, VersionPolicy(specific=(version,)))
+        server = stack.enter_context(ModelServer([only], ServerOptions(port=0, rest_api_port=0)))
         (status,) = server.manager.status(model_name)
         if status.state != AVAILABLE:
-            raise InputError(f"{only.base_path}/{version}: the model server cannot load it: {status.error}")
+            raise InputError(f"{place}/{version}: the model server cannot load it: {status.error}")
         servers = {"gRPC": f"127.0.0.1:{server.port}", "REST": f"http://127.0.0.1:{server.rest_api_port}"}
         clients = {
             protocol: stack.enter_context(connect(address, model_name, version=version, timeout=60))

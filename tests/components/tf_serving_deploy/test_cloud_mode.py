@@ -139,3 +139,17 @@ def test_a_model_goes_to_the_bucket_and_the_cluster_and_back_where_it_answers_ot
         assert bucket.get_blob("models/tips/3/saved_model.pb") is None
         live = cluster.objects["Deployment", "default", "tips"]
         assert live["metadata"]["annotations"]["model-version"] == "2"
+
+
+def test_a_model_in_a_bucket_is_proved_by_the_embedded_server(artifacts, bucket):
+    found = deploy(
+        model=str(artifacts / "model"),
+        examples=str(artifacts / "examples"),
+        evaluation=str(artifacts / "evaluation"),
+        deployment=str(artifacts / "deployment"),
+        model_name="tips",
+        model_base_path="gs://bucket/models/",
+    )
+    assert found["model_path"] == "gs://bucket/models/tips/1"
+    assert set(found["proved"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
+    assert bucket.blob("models/tips/1/saved_model.pb").exists()
