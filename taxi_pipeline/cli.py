@@ -44,7 +44,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="taxi-pipeline")
 def cli() -> None:
-    r"""Chicago taxi trips from raw rows to a judged, served model, on Kubeflow Pipelines v2.
+    """Chicago taxi trips from raw rows to a judged, served model, on Kubeflow Pipelines v2.
 
     \b
     Examples:
@@ -52,7 +52,7 @@ def cli() -> None:
       taxi-pipeline run workflow1 --param train_steps=2000 --run-dir runs/longer
       taxi-pipeline compile workflow1 -o workflow1.tar.gz
       taxi-pipeline submit workflow1 --endpoint http://localhost:8080 --wait
-    """
+    """  # noqa: D301
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def compile_command(
     helper_image: str,
     argo_patch: Path | None,
 ) -> None:
-    r"""Compile WORKFLOW to a package: for the Pipelines UI, and for a cluster that has Argo Workflows alone.
+    """Compile WORKFLOW to a package: for the Pipelines UI, and for a cluster that has Argo Workflows alone.
 
     WORKFLOW is workflow1, or a pipeline of your own as module:function.
 
@@ -56,7 +56,7 @@ def compile_command(
       taxi-pipeline compile workflow1
       taxi-pipeline compile workflow1 --format argo -o workflow1-argo.tar.gz
       taxi-pipeline compile my_project.pipelines:churn -o churn.tar.gz --image registry.example/churn:1
-    """
+    """  # noqa: D301
     pipeline = find_workflow(workflow)
     if not isinstance(pipeline, BaseComponent):
         raise InputError(f"{workflow} is compiled already")

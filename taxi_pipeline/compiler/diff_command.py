@@ -17,14 +17,14 @@ _PACKAGE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("before", type=_PACKAGE)
 @click.argument("after", type=_PACKAGE)
 def diff_command(before: Path, after: Path) -> None:
-    r"""Say what changed from package BEFORE to package AFTER: tasks, edges, parameters, images, resources, code.
+    """Say what changed from package BEFORE to package AFTER: tasks, edges, parameters, images, resources, code.
 
     Leaves with 0 if nothing did, 1 if something did, 2 if a package cannot be read.
 
     \b
     Example:
       taxi-pipeline diff released.tar.gz workflow1.tar.gz
-    """
+    """  # noqa: D301
     lines = differences(read_documents(before), read_documents(after))
     for line in lines:
         click.echo(line)

@@ -46,7 +46,7 @@ _COLOURS = {Level.OK: "green", Level.ADVICE: "yellow", Level.WRONG: "red"}
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def doctor_command(ctx: click.Context, /, *, as_json: bool, **given: object) -> None:
-    r"""Check this machine and, where one is given, a cluster, a project, an image, an endpoint.
+    """Check this machine and, where one is given, a cluster, a project, an image, an endpoint.
 
     Every line says ok, or what to do. Nothing is changed anywhere. The exit code is 0 if nothing is wrong (advice is
     not wrong), 1 otherwise.
@@ -59,7 +59,7 @@ def doctor_command(ctx: click.Context, /, *, as_json: bool, **given: object) -> 
       taxi-pipeline doctor --project my-project --bucket gs://my-bucket
       taxi-pipeline doctor --image europe-docker.pkg.dev/my-project/taxi/taxi-pipeline-python:0.1.0
       taxi-pipeline doctor --endpoint http://localhost:8080 --json
-    """
+    """  # noqa: D301
     findings = []
     for finding in _examine(**given):  # type: ignore[arg-type]
         findings.append(finding)

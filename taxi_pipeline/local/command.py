@@ -54,7 +54,7 @@ def run_command(
     as_json: bool,
     dry_run: bool,
 ) -> None:
-    r"""Run WORKFLOW on this machine, with no cluster and no container.
+    """Run WORKFLOW on this machine, with no cluster and no container.
 
     WORKFLOW is workflow1, a pipeline of your own as module:function, or a compiled package (.tar.gz) or specification
     (.yaml). Exit code: 0 succeeded, 1 a step failed, 2 bad input and nothing started, 130 Ctrl-C.
@@ -66,7 +66,7 @@ def run_command(
       taxi-pipeline run workflow1 --dry-run
       taxi-pipeline run workflow1.tar.gz --params-file params.yaml --run-dir runs/one --json
       taxi-pipeline run workflow1 --run-dir gs://my-bucket/runs/one
-    """
+    """  # noqa: D301
     pipeline = find_workflow(workflow)
     definitions = read_spec(pipeline)["root"].get("inputDefinitions", {}).get("parameters", {})
     arguments = {**(read_file(params_file) if params_file else {}), **parse_pairs(params, definitions)}

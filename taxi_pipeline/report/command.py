@@ -22,7 +22,7 @@ from taxi_pipeline.report.make import write
 @click.option("--step", help="Of a run with several analyses, the one to show. Default: the last comparison, or all.")
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 def report_command(directory: Path, output: Path | None, step: str | None, show: bool) -> None:
-    r"""Draw a finished run as one HTML file that needs no network.
+    """Draw a finished run as one HTML file that needs no network.
 
     DIRECTORY is what a run printed or was given, or any TFMA result directory.
 
@@ -31,7 +31,7 @@ def report_command(directory: Path, output: Path | None, step: str | None, show:
       taxi-pipeline report runs/one --open
       taxi-pipeline report runs/one --step tfma-analyze-2 -o second.html
       taxi-pipeline report path/to/tfma/result
-    """
+    """  # noqa: D301
     page = write(directory, output, step=step)
     click.echo(page)
     if show and not webbrowser.open(page.as_uri()):

@@ -51,7 +51,7 @@ def serve_command(
     request_timeout: float,
     max_request_mb: int,
 ) -> None:
-    r"""Serve published models in TF-Serving's gRPC and REST APIs, until it is interrupted.
+    """Serve published models in TF-Serving's gRPC and REST APIs, until it is interrupted.
 
     New versions are loaded as they appear; the old one answers until the new one does.
 
@@ -59,7 +59,7 @@ def serve_command(
     Examples:
       taxi-pipeline serve --model-base-path models
       taxi-pipeline serve --model-base-path models --model-name taxi --version-policy all --label stable=3
-    """
+    """  # noqa: D301
     models = find_models(model_base_path, model_name, VersionPolicy.parse(version_policy), _read_labels(labels))
     _be_quiet()
     for module in ("tensorflow", "tensorflow_serving", "aiohttp", "prometheus_client"):
@@ -119,13 +119,13 @@ def predict_command(
     as_json: bool,
     schema_file: str | None,
 ) -> None:
-    r"""Ask a served model about the first trips of a file.
+    """Ask a served model about the first trips of a file.
 
     \b
     Examples:
       taxi-pipeline predict --server localhost:8500 --model-name taxi --examples-file sample://trips
       taxi-pipeline predict --server http://localhost:8501 --model-name taxi --examples-file trips.csv --json
-    """
+    """  # noqa: D301
     from components.serving.client import connect
     from taxi_pipeline.serving.trips import read_trips
 

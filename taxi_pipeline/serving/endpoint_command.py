@@ -10,13 +10,13 @@ import click
 @click.argument("endpoint", metavar="projects/P/locations/L/endpoints/E")
 @click.option("--emulator", default="", help="HOST:PORT of an emulator, in plain text, instead of Google.")
 def endpoint_command(action: str, endpoint: str, emulator: str) -> None:
-    r"""Show who gets an endpoint's traffic on Vertex AI, promote the newest model, or go back to the one before.
+    """Show who gets an endpoint's traffic on Vertex AI, promote the newest model, or go back to the one before.
 
     \b
     Examples:
       taxi-pipeline endpoint show projects/my-project/locations/us-central1/endpoints/123
       taxi-pipeline endpoint promote projects/my-project/locations/us-central1/endpoints/123
-    """
+    """  # noqa: D301
     from components.ml_engine_deploy.endpoint import Vertex
     from components.serving.vertex_client import region_of
 

@@ -34,14 +34,14 @@ def manifests_command(
     service_account: str,
     step_service_account: str | None,
 ) -> None:
-    r"""Print what tf_serving_deploy would apply in cloud mode, or the rights that it needs. Nothing is applied.
+    """Print what tf_serving_deploy would apply in cloud mode, or the rights that it needs. Nothing is applied.
 
     \b
     Examples:
       taxi-pipeline manifests --model-name taxi --model-base-path gs://bucket/models
-      taxi-pipeline manifests --model-name taxi --model-base-path gs://bucket/models \
+      taxi-pipeline manifests --model-name taxi --model-base-path gs://bucket/models \\
         --step-service-account pipeline-runner | kubectl apply -f -
-    """
+    """  # noqa: D301
     check_model_name(model_name)
     options = ClusterOptions(
         kind=kind,

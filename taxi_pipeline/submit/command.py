@@ -91,7 +91,7 @@ def _all_of(options: tuple[Callable[[Any], Any], ...]) -> Callable[[_F], _F]:
 @_all_of(_VERTEX)
 @click.pass_context
 def submit_command(ctx: click.Context, /, workflow: str, **options: Any) -> None:
-    r"""Upload WORKFLOW to Kubeflow Pipelines, or Vertex AI Pipelines, and run it there.
+    """Upload WORKFLOW to Kubeflow Pipelines, or Vertex AI Pipelines, and run it there.
 
     WORKFLOW is workflow1, a pipeline of your own as module:function, or a compiled package (.tar.gz) or specification
     (.yaml). A package whose bytes the service has is not uploaded again; another becomes a new version.
@@ -104,12 +104,12 @@ def submit_command(ctx: click.Context, /, workflow: str, **options: Any) -> None
     \b
     Examples:
       taxi-pipeline submit workflow1 --endpoint http://localhost:8080 --wait
-      taxi-pipeline submit workflow1 --endpoint https://kubeflow.example/pipeline --token-file token \
+      taxi-pipeline submit workflow1 --endpoint https://kubeflow.example/pipeline --token-file token \\
           --namespace me --experiment trips --param train_steps=2000
       taxi-pipeline submit workflow1 --endpoint http://localhost:8080 --recurring '0 6 * * 1' --no-catchup
-      taxi-pipeline submit workflow1 --vertex --project my-project --pipeline-root gs://my-bucket/runs \
+      taxi-pipeline submit workflow1 --vertex --project my-project --pipeline-root gs://my-bucket/runs \\
           --image us-central1-docker.pkg.dev/my-project/taxi/taxi-pipeline-python:0.1.0 --wait
-    """
+    """  # noqa: D301
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each attempt, and we say how it ended
     errors = Console(stderr=True)
     pipeline = find_workflow(workflow)
