@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from components.beam.options import BeamOptions
 from components.beam.pipelines import job_name
@@ -43,6 +43,9 @@ def check_places(uris: Mapping[str, str], options: BeamOptions) -> None:
 def scratch_place(options: BeamOptions) -> Iterator[str]:
     """Yield a place of its own for what workers and this process hand one another, and empty it at the end.
 
+    When a job fails, workers may still write here for a while: what cannot be removed then is left, so that the job's
+    own error is what is seen.
+
     Args:
         options: Of the step; without a ``temp_location`` it is a temporary directory of this machine.
 
@@ -50,11 +53,14 @@ def scratch_place(options: BeamOptions) -> Iterator[str]:
         Directory or prefix.
     """
     if not options.temp_location:
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
             yield directory
         return
     place = join(options.temp_location, f"{job_name(options.job_name) or 'job'}-{uuid.uuid4().hex[:8]}")
     try:
         yield place
-    finally:
-        remove(place)
+    except BaseException:
+        with suppress(Exception):
+            remove(place)
+        raise
+    remove(place)
