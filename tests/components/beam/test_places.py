@@ -15,36 +15,48 @@ from components.beam.options import BeamOptions
 from components.beam.places import scratch_place
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_workers_that_still_write_do_not_hide_why_the_job_failed(shared: bool, tmp_path: Path) -> None:
-    """Seen on Flink: one worker fails, the other goes on with what it has."""
-    ended, found = threading.Event(), ""
-    writers: list[threading.Thread] = []
-
+def fail_while_workers_write(options: BeamOptions, ended: threading.Event, writers: list[threading.Thread]) -> None:
     def write(place: Path) -> None:
         number = 0
         while not ended.is_set():
             with suppress(OSError):  # it is being removed
                 place.mkdir(parents=True, exist_ok=True)
-                (place / str(number)).touch()
+                (place / f"{threading.get_ident()}-{number}").touch()
                 number += 1
 
+    with scratch_place(options) as place:
+        made = Path(place) / "tftransform_tmp"
+        for _ in range(4):
+            writers.append(threading.Thread(target=write, args=(made,)))
+            writers[-1].start()
+        while not made.is_dir() or len(list(made.iterdir())) < 2000:
+            pass
+        raise RuntimeError("the job's own error")
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_workers_that_still_write_do_not_hide_why_the_job_failed(shared: bool, tmp_path: Path, monkeypatch) -> None:
+    """Seen on Flink: one worker fails, the other goes on with what it has."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     options = BeamOptions(mode="cloud", beam_runner="FlinkRunner", temp_location=str(tmp_path) if shared else "")
+    ended, writers = threading.Event(), []
     try:
-        with scratch_place(options) as place:
-            writers += [threading.Thread(target=write, args=(Path(place) / "tftransform_tmp",)) for _ in range(4)]
-            for writer in writers:
-                writer.start()
-            raise RuntimeError("the job's own error")
-    except Exception as error:
-        found = str(error)
+        with pytest.raises(RuntimeError, match="the job's own error"):
+            fail_while_workers_write(options, ended, writers)
     finally:
         ended.set()
         for writer in writers:
             writer.join()
-        if not shared:
-            places.remove(place)
-    assert found == "the job's own error"
+
+
+def test_a_bucket_out_of_reach_does_not_hide_why_the_job_failed(tmp_path: Path, monkeypatch) -> None:
+    def unreachable(place: str) -> None:
+        raise ConnectionError(place)
+
+    monkeypatch.setattr(places, "remove", unreachable)
+    options = BeamOptions(mode="cloud", beam_runner="FlinkRunner", temp_location="gs://bucket/tmp")
+    with pytest.raises(RuntimeError, match="the job's own error"), scratch_place(options):
+        raise RuntimeError("the job's own error")
 
 
 def test_a_shared_scratch_place_is_emptied(tmp_path: Path) -> None:
