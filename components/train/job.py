@@ -190,9 +190,10 @@ class _Job:
         lines = self._namespace.log(pod).splitlines()
         number = metadata.get("labels", {}).get(INDEX[self._kind])
         prefix = f"[worker {number}]" if number is not None else f"[{pod}]"
-        for line in lines[self._told.get(pod, 0) :]:
+        known = metadata.get("uid") or pod  # a pod that starts again may have the name of one that is still there
+        for line in lines[self._told.get(known, 0) :]:
             _tell(f"{prefix} {line}")
-        self._told[pod] = max(len(lines), self._told.get(pod, 0))
+        self._told[known] = max(len(lines), self._told.get(known, 0))
 
 
 def _ended(found: Mapping[str, Any]) -> tuple[bool, str]:

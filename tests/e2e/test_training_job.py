@@ -89,6 +89,7 @@ class Controller:
         self.processes.append(process)
         labels = {PODS["trainjob"]: name, INDEX["trainjob"]: str(number)}
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "labels": labels}, "status": {}}
+        body["metadata"]["uid"] = f"{pod}.{attempt}"
         self.cluster.objects["Pod", "default", pod] = body
         return process
 
@@ -150,5 +151,7 @@ def test_a_job_that_loses_a_pod_gives_the_model_of_one_process(chain, google, tm
     assert metrics["eval_auc"] == pytest.approx(chain.metrics["eval_auc"], abs=1e-4)
     assert len(controller.jobs) == 2
     assert "Evicted: The node had condition: DiskPressure; all start again (restart 1 of 1)" in done.stdout
-    second = (tmp_path / f"{controller.jobs[1]}-node-0-0.2").read_text()
-    assert re.search(rf"goes on after step \d+, from {google.bucket.uri}/work/", second)
+    assert re.search(rf"\[worker 0\] .*goes on after step \d+, from {google.bucket.uri}/work/", done.stdout)
+    # Objects that stand for directories are TensorFlow's, and nobody's data.
+    assert [name for name in google.bucket.names("work/") if not name.endswith("/")] == []
+    assert [key for key in cluster.objects if key[0] in ("TrainJob", "TrainingRuntime")] == []
