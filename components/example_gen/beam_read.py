@@ -16,7 +16,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.gcp.internal.clients.bigquery import TableReference
+from apache_beam.io.gcp.internal.clients.bigquery import DatasetReference, TableReference
 
 from components.beam.options import BeamOptions
 from components.beam.pipelines import make_pipeline, run
@@ -62,6 +62,8 @@ def write_splits_by_beam(
             table=TableReference(projectId=result.project, datasetId=result.dataset_id, tableId=result.table_id),
             method=beam.io.ReadFromBigQuery.Method.DIRECT_READ,
             use_native_datetime=True,  # is how Beam calls Arrow; Avro would not take every column's name
+            # Without it Beam lists all data sets of the project that have a label, and deletes what it is given.
+            temp_dataset=DatasetReference(projectId=result.project, datasetId=result.dataset_id),
         )
         rows = pipeline | "Read" >> read | "Values" >> beam.Map(lambda row: tuple(row[name] for name in names))
         write_files(rows, types, scratch)

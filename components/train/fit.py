@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.errors import InputError
+from components.train.local_workers import train_by_workers
 from components.train.options import MODES, JobOptions
 from components.train.request import HIDDEN_UNITS, Request, Workers
+from components.train.training import check_for_workers, make_plan, train_here
 
 
 def fit(
@@ -97,13 +99,9 @@ def fit(
     if train_mode == "cloud":
         return _by_job(request, model, options, JobOptions(**(job or {})), dict(uris or {}))
 
-    from components.train.training import check_for_workers, make_plan, train_here
-
     plan = make_plan(request)
     if workers == 1:
         return train_here(plan, model)
-    from components.train.local_workers import train_by_workers
-
     check_for_workers(plan)
     return train_by_workers(request, model, options)
 
@@ -114,8 +112,7 @@ def _by_job(
     task = uris.pop("model", model)
     remote = dataclasses.replace(request, **uris)
     options.check(remote, workers)
-    from components.train.job import train_by_job
-    from components.train.training import check_for_workers, make_plan
+    from components.train.job import train_by_job  # asks for the extra [cloud]
 
     # What can be seen from here is seen before pods are waited for.
     plan = make_plan(request)

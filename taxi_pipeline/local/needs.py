@@ -56,7 +56,7 @@ def check_extras(modules: Iterable[str]) -> None:
     extras = _extra_by_module()
     missing: dict[str, set[str]] = {}
     for name in modules:
-        for needed in (name, *_imports_of(name)):
+        for needed in _behind(name):
             top = needed.partition(".")[0]
             if top in extras and importlib.util.find_spec(top) is None:
                 missing.setdefault(extras[top], set()).add(top)
@@ -65,6 +65,19 @@ def check_extras(modules: Iterable[str]) -> None:
             f"{', '.join(sorted(names))} not installed: the extra [{extra}] brings what steps need to run here. "
             f"Run: pip install 'taxi-pipeline[{extra}]'"
         )
+
+
+def _behind(module: str) -> Iterator[str]:
+    """Give a module, and all that are imported with it, as far as its own package leads to them."""
+    seen, waiting = set[str](), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        yield name
+        if name.partition(".")[0] == module.partition(".")[0]:
+            waiting += _imports_of(name)
 
 
 def _imports_of(module: str) -> Iterator[str]:

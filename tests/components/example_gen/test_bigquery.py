@@ -243,6 +243,7 @@ def test_dataflow_reads_the_same_examples(garden, wide, proxied, read, read_by_b
     told, found = done.stdout.splitlines()
     assert told.startswith("DataflowRunner: job reading: https://console.cloud.google.com/dataflow/jobs/us-central1/")
     assert_same(here, json.loads(found), tmp_path)
+    assert not [request for request in proxied.requests() if re.search(r"DELETE \S+/datasets/garden\?", request)]
     [job] = proxied.jobs()
     assert (job.body["name"], job.state) == ("reading", "JOB_STATE_DONE")
     assert not [name for name in proxied.bucket.names("work/") if name.endswith(".parquet")]
