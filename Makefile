@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 # Set around us, it would make every import two to three times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast lint bench image clean
+.PHONY: help setup demo test test-fast test-image lint bench image clean
 
 help:
 	@echo "make setup      prepare .venv, once"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-fast  run the tests that need seconds"
 	@echo "make lint       ruff, mypy --strict, import contracts"
 	@echo "make bench      list the benchmarks behind docs/benchmarks.md"
+	@echo "make test-image build the image as root with buildah and run it, which takes minutes and 10 GB"
 	@echo "make image      build the image that steps run in, with docker, podman or buildah (IMAGE=… names it)"
 
 setup: $(STAMP)
@@ -37,6 +38,9 @@ test: setup
 
 test-fast: setup
 	$(BIN)/python -m pytest -m 'not e2e and not conformance'
+
+test-image: setup
+	$(BIN)/python -m pytest --image tests/docker
 
 lint: setup
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--regenerate-golden", action="store_true", help="write the golden files anew instead of comparing with them"
     )
+    parser.addoption("--image", action="store_true", help="build the image and run it, which takes minutes and 10 GB")
 
 
 @pytest.fixture

@@ -55,7 +55,9 @@ def call(command: list[str], *, timeout: float = 600, environment: dict[str, str
 
 
 @pytest.fixture(scope="module")
-def tools() -> None:
+def tools(request) -> None:
+    if not request.config.getoption("--image"):
+        pytest.skip("building the image takes minutes and 10 GB: make test-image")
     if os.geteuid() != 0:
         pytest.skip("only root can build the image here")
     for tool in ("buildah", "debootstrap", "unshare", "ip"):
