@@ -87,7 +87,7 @@ def train_by_job(request: Request, model: str, workers: Workers, options: JobOpt
                 _tell(f"{'; '.join(lost)}; all start again (restart {attempt + 1} of {workers.max_restarts})")
         else:
             raise JobError(
-                f"{job.what}: {'; '.join(lost or [])}. It has been started again "
+                f"{job.what}: {'; '.join(lost or []).rstrip('.')}. It has been started again "
                 f"max_restarts={workers.max_restarts} times; the checkpoints stay in {order['checkpoint_dir']}"
             )
         result: dict[str, dict[str, float]] = json.loads(storage.read_text(f"{root}/result/0/{RESULT}"))
@@ -152,14 +152,13 @@ class _Job:
         """
         while True:
             found = self._namespace.get(*JOBS[self._kind], self._name)
-            self._look_at_pods()
+            done, failure = _ended(found or {})
+            self._look_at_pods(ended=done or bool(failure) or found is None)
             if found is None:
                 raise JobError(f"{self.what}: somebody has deleted it")
-            done, failure = _ended(found)
             if done:
                 return None
             if failure:
-                self._look_at_pods()
                 return [failure, *self._troubles]
             if time.monotonic() > deadline:
                 raise JobError("; ".join([f"{self.what}: not done by its deadline", *self._troubles]))
@@ -176,24 +175,26 @@ class _Job:
         except InputError as error:
             _tell(f"warning: {error}")
 
-    def _look_at_pods(self) -> None:
+    def _look_at_pods(self, *, ended: bool) -> None:
         pods = self._namespace.pods(f"{PODS[self._kind]}={self._name}")
         for trouble in pod_troubles(pods):
             if trouble not in self._troubles:
                 self._troubles[trouble] = None
                 _tell(trouble)
         for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
-            self._tell_log(pod["metadata"])
+            self._tell_log(pod["metadata"], ended=ended)
 
-    def _tell_log(self, metadata: Mapping[str, Any]) -> None:
+    def _tell_log(self, metadata: Mapping[str, Any], *, ended: bool) -> None:
         pod = metadata["name"]
-        lines = self._namespace.log(pod).splitlines()
+        known = metadata.get("uid") or pod  # a pod that starts again may have the name of one that is still there
+        told = self._told.get(known, 0)
+        log = self._namespace.log(pod)
+        until = len(log) if ended else log.rfind("\n") + 1  # the rest is a line that is still being written
         number = metadata.get("labels", {}).get(INDEX[self._kind])
         prefix = f"[worker {number}]" if number is not None else f"[{pod}]"
-        known = metadata.get("uid") or pod  # a pod that starts again may have the name of one that is still there
-        for line in lines[self._told.get(known, 0) :]:
+        for line in log[told:until].splitlines():
             _tell(f"{prefix} {line}")
-        self._told[known] = max(len(lines), self._told.get(known, 0))
+        self._told[known] = max(until, told)
 
 
 def _ended(found: Mapping[str, Any]) -> tuple[bool, str]:

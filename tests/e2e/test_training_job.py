@@ -90,6 +90,7 @@ class Controller:
         labels = {PODS["trainjob"]: name, INDEX["trainjob"]: str(number)}
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "labels": labels}, "status": {}}
         body["metadata"]["uid"] = f"{pod}.{attempt}"
+        self.cluster.logs[pod] = ""  # a new pod's, before anyone can take the last one's for it
         self.cluster.objects["Pod", "default", pod] = body
         return process
 

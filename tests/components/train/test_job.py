@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from components.errors import InputError
+from components.train import job
 from components.train.fit import fit
 from components.train.job import JobError, train_by_job
 from components.train.manifests import INDEX, PODS, hosts
@@ -117,6 +118,23 @@ def test_a_job_that_does_well_gives_model_and_metrics_and_leaves_nothing(cluster
     ]
 
 
+def test_a_line_of_a_log_is_told_once_it_is_whole(cluster, gcs, tmp_path, capfd, monkeypatch):
+    def work(play):
+        play.pod(0, "step 1 of 2\nste")
+
+    def end(_seconds):
+        succeed(play)
+        play.pod(0, "step 1 of 2\nstep 2 of 2\nbye")
+        status = {"conditions": [{"type": "Complete", "status": "True"}]}
+        cluster.objects["TrainJob", "models", play.name]["status"] = status
+
+    play = Play(cluster, gcs, work)
+    monkeypatch.setattr(job.time, "sleep", end)
+    launch(tmp_path)
+    log = [line for line in capfd.readouterr().out.splitlines() if line.startswith("[worker 0]")]
+    assert log == ["[worker 0] step 1 of 2", "[worker 0] step 2 of 2", "[worker 0] bye"]
+
+
 @pytest.mark.parametrize("act", [evicted, killed])
 def test_a_lost_worker_makes_the_job_start_again_from_its_checkpoints(cluster, gcs, tmp_path, capfd, act):
     kept = []
@@ -141,7 +159,7 @@ def test_restarts_are_bounded_and_the_reason_is_told(cluster, gcs, tmp_path):
 
     assert str(caught.value) == (
         f"TrainJob models/{play.name}: JobsFailed: jobset failed due to one or more job failures; "
-        f"pod {play.name}-node-0-1: Evicted: The node was low on resource: memory.. It has been started again "
+        f"pod {play.name}-node-0-1: Evicted: The node was low on resource: memory. It has been started again "
         f"max_restarts=2 times; the checkpoints stay in gs://bucket/work/{play.name}/checkpoints"
     )
     assert play.acts == []
