@@ -150,8 +150,7 @@ def run(pipeline: beam.Pipeline, options: BeamOptions) -> None:
         with _progress(), _ended_by_exception():
             result = pipeline.run()
             url = _url(result, options)
-            told = f": {url}" if url else ""
-            print(f"{options.runner}: job {job_name(options.job_name)}{told}", flush=True)  # noqa: T201
+            print(f"{_what(options)}{f': {url}' if url else ''}", flush=True)  # noqa: T201
             state = result.wait_until_finish()
     except Exception as error:
         raise BeamJobError(_failure(str(error), url, options)) from error
@@ -165,8 +164,11 @@ def run(pipeline: beam.Pipeline, options: BeamOptions) -> None:
 
 
 def _failure(text: str, url: str, options: BeamOptions) -> str:
-    where = f" ({url})" if url else ""
-    return f"{options.runner}: job {job_name(options.job_name)}{where} failed: {text}"
+    return f"{_what(options)}{f' ({url})' if url else ''} failed: {text}"
+
+
+def _what(options: BeamOptions) -> str:
+    return f"{options.runner}: job {job_name(options.job_name)}".rstrip()
 
 
 def _url(result: Any, options: BeamOptions) -> str:

@@ -56,16 +56,24 @@ def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
     if image is None or image == IMAGE:
         return text
     documents = list(yaml.safe_load_all(text))
-    for executor in documents[0].get("deploymentSpec", {}).get("executors", {}).values():
-        container = executor.get("container", {})
-        if container.get("image") == IMAGE:
-            container["image"] = image
-    for component in (documents[0]["root"], *documents[0].get("components", {}).values()):
+    # A pipeline in which nothing names it stays as it is, byte by byte.
+    return yaml.safe_dump_all(documents, sort_keys=True) if _replace_image(documents[0], image) else text
+
+
+def _replace_image(spec: dict[str, Any], image: str) -> bool:
+    """Name another image where a specification names ours, and tell whether it did anywhere."""
+    replaced = False
+    for executor in spec.get("deploymentSpec", {}).get("executors", {}).values():
+        if executor.get("container", {}).get("image") == IMAGE:
+            executor["container"]["image"] = image
+            replaced = True
+    for component in (spec["root"], *spec.get("components", {}).values()):
         for name, definition in component.get("inputDefinitions", {}).get("parameters", {}).items():
             own = ("", IMAGE) if name == "worker_image" else (IMAGE,)
             if definition.get("defaultValue") in own:
                 definition["defaultValue"] = image
-    return yaml.safe_dump_all(documents, sort_keys=True)
+                replaced = True
+    return replaced
 
 
 def _commented(text: str) -> str:

@@ -92,6 +92,12 @@ DEPLOY = (
 LAUNCH = ("get", "create", "patch", "delete")
 """What is done with objects of the kinds above."""
 
+_FOLLOW = (("list", "", "pods"), ("get", "", "pods/log"))
+_RUNTIME = tuple((verb, KINDS["trainjob"].group, "trainingruntimes") for verb in LAUNCH if verb != "get")
+
+BESIDE = {"trainjob": (*_RUNTIME, *_FOLLOW), "tfjob": _FOLLOW}
+"""By kind, what else its launch asks for: a TrainJob brings its runtime, and the logs of the pods are collected."""
+
 
 def check_cluster(
     kubeconfig: str, context: str, namespace: str, need: Collection[str], service_account: str
@@ -217,7 +223,7 @@ def _check_kinds(present: Collection[str], need: Collection[str]) -> Iterator[Fi
 def _check_rights(authorization: Any, namespace: str, present: Collection[str], account: str) -> Iterator[Finding]:
     whose = f"service account {account}" if account else "you"
     launched = {
-        name: [(verb, KINDS[name].group, KINDS[name].plural) for verb in LAUNCH]
+        name: [*((verb, KINDS[name].group, KINDS[name].plural) for verb in LAUNCH), *BESIDE.get(name, ())]
         for name in ("argo", "trainjob", "tfjob", "kserve")
         if name in present
     }
@@ -249,7 +255,10 @@ def _may(authorization: Any, namespace: str, wanted: tuple[str, str, str], accou
     from kubernetes import client
 
     verb, group, plural = wanted
-    attributes = client.V1ResourceAttributes(namespace=namespace, verb=verb, group=group, resource=plural)
+    resource, _, subresource = plural.partition("/")
+    attributes = client.V1ResourceAttributes(
+        namespace=namespace, verb=verb, group=group, resource=resource, subresource=subresource or None
+    )
     if account:
         name = f"system:serviceaccount:{namespace}:{account}"
         spec = client.V1SubjectAccessReviewSpec(resource_attributes=attributes, user=name, groups=_groups(namespace))

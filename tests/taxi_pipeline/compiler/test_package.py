@@ -65,6 +65,14 @@ def test_image_replaces_our_own_image_only():
         assert text.count("image: python:3.11") == 1
 
 
+def test_image_leaves_a_pipeline_of_other_images_as_it_is():
+    @dsl.pipeline(name="others")
+    def others(text: str = ""):
+        component("python:3.11")(text=text)
+
+    assert pipeline_yaml(others, image="registry.example/trips:7") == pipeline_yaml(others)
+
+
 def test_the_hash_on_the_workflow_is_that_of_the_specification():
     import hashlib
 

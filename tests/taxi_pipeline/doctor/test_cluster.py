@@ -78,6 +78,17 @@ def test_rights_that_are_missing_are_named(fake, kubeconfig):
     )
 
 
+def test_a_job_that_trains_takes_its_runtime_and_the_logs_of_its_pods(fake, kubeconfig):
+    knows(fake, "argo", "trainjob")
+    refused = {("trainingruntimes", None), ("pods", "log")}
+    fake.may = lambda wanted, _user: (wanted["resource"], wanted.get("subresource")) not in refused
+    found = check(kubeconfig)
+    assert found["rights: trainjob"].text == (
+        "you may not create/patch/delete trainingruntimes.trainer.kubeflow.org; get pods/log in models"
+    )
+    assert found["rights: deploy"].level is Level.OK
+
+
 def test_the_rights_are_those_of_the_account_that_steps_run_as(fake, kubeconfig):
     knows(fake, "argo")
     fake.may = lambda _wanted, user: user == "system:serviceaccount:models:runner"
