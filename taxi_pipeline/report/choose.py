@@ -9,7 +9,7 @@ from typing import Any
 
 from components.errors import InputError
 from taxi_pipeline.local.result import Step
-from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters, local
+from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def choose(lineage: Lineage, wanted: str | None) -> Judged:
             names = ", ".join(step.label for step in known) or "none, for none judged a model"
             raise InputError(f"step {wanted!r} has nothing to show; the steps that have are: {names}")
     if comparing:
-        return _compared(comparing[-1])
+        return _compared(lineage, comparing[-1])
     if len(judging) == 1:
         return Judged({"The model": judging[0].artifacts["evaluation"].uri})
     return Judged({step.display_name or step.name: step.artifacts["evaluation"].uri for step in judging})
 
 
-def _compared(step: Step) -> Judged:
+def _compared(lineage: Lineage, step: Step) -> Judged:
     """Find the evaluations that were compared: inputs ``evaluation1`` ... with parameters ``name1`` ... beside them."""
     names, prefix = given_parameters(step), "evaluation"
     evaluations = {
@@ -62,5 +62,5 @@ def _compared(step: Step) -> Judged:
         for name, uri in sorted(given_artifacts(step).items())
         if name.startswith(prefix)
     }
-    path = local(step.artifacts["comparison"]) / "comparison.json"
+    path = lineage.find(step.artifacts["comparison"]) / "comparison.json"
     return Judged(evaluations, json.loads(path.read_text(encoding="utf-8")))

@@ -11,26 +11,27 @@ from taxi_pipeline.report.make import write
 
 
 @click.command("report")
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directory")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to write the page. Default: report.html in the run directory; of a TFMA result, here.",
+    help="Where to write the page. Default: report.html in the run directory; here, of a TFMA result or gs:// folder.",
 )
 @click.option("--step", help="Of a run with several analyses, the one to show. Default: the last comparison, or all.")
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
-def report_command(directory: Path, output: Path | None, step: str | None, show: bool) -> None:
+def report_command(directory: str, output: Path | None, step: str | None, show: bool) -> None:
     """Draw a finished run as one HTML file that needs no network.
 
-    DIRECTORY is what a run printed or was given, or any TFMA result directory.
+    DIRECTORY is what a run printed or was given, or any TFMA result directory; also gs://bucket/folder.
 
     \b
     Examples:
       taxi-pipeline report runs/one --open
       taxi-pipeline report runs/one --step tfma-analyze-2 -o second.html
       taxi-pipeline report path/to/tfma/result
+      taxi-pipeline report gs://bucket/runs/one -o one.html
     """  # noqa: D301
     page = write(directory, output, step=step)
     click.echo(page)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.report.data import Data, read_json
 from taxi_pipeline.report.choose import Judged
-from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters, local
+from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters
 
 if TYPE_CHECKING:
     from taxi_pipeline.local.result import Step
@@ -41,11 +41,13 @@ def find_data(lineage: Lineage, judged: Judged) -> Data:
         alike = len({step.name for step in by_model.values()}) == 1
         for name, reader in list(by_model.items())[: 1 if alike else None]:
             label = split if alike else f"{split} ({name})"
-            found = read_json(local(reader.artifacts["statistics"]), "statistics.json").get(split)
+            found = read_json(lineage.find(reader.artifacts["statistics"]), "statistics.json").get(split)
             if found:
                 statistics[label] = found
             if "anomalies" in reader.artifacts:
-                anomalies[label] = read_json(local(reader.artifacts["anomalies"]), "anomalies.json").get(split, {})
+                anomalies[label] = read_json(lineage.find(reader.artifacts["anomalies"]), "anomalies.json").get(
+                    split, {}
+                )
     return Data(statistics, anomalies, _last(lineage, "drift", "drift.json"))
 
 
@@ -73,13 +75,13 @@ def find_features(lineage: Lineage, judged: Judged) -> dict[str, list[dict[str, 
         label_key = given_parameters(judging).get("label_key")
         if graph is None or label_key is None:
             return None
-        found[name] = _read_features(local(graph), label_key)
+        found[name] = _read_features(lineage.find(graph), label_key)
     return found or None
 
 
 def _last(lineage: Lineage, output: str, file: str) -> Mapping[str, Any]:
     steps = lineage.steps_with(output)
-    return read_json(local(steps[-1].artifacts[output]), file) if steps else {}
+    return read_json(lineage.find(steps[-1].artifacts[output]), file) if steps else {}
 
 
 def _read_features(graph: Path, label_key: str) -> list[dict[str, Any]]:

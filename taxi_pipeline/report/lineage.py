@@ -1,12 +1,50 @@
-"""Follow a run's artifacts back to the steps that made them."""
+"""Follow a run's artifacts back to the steps that made them, and find them on this machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from components import storage
 from components.errors import InputError
 from taxi_pipeline.local.result import Artifact, RunResult, Step
+
+
+class Copies:
+    """What lies in Cloud Storage, copied to this machine once it is asked for.
+
+    Args:
+        scratch: An empty directory.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._copies: dict[str, Path] = {}
+
+    def find(self, place: Artifact | str) -> Path:
+        """Find an artifact on this machine.
+
+        Args:
+            place: An artifact, or its URI.
+
+        Returns:
+            Its path.
+
+        Raises:
+            InputError: It is gone, cannot be read, or lies where only a cluster reaches it.
+        """
+        uri = place if isinstance(place, str) else place.uri
+        if storage.is_remote(uri):
+            if uri not in self._copies:
+                copy = self._scratch / str(len(self._copies)) / uri.rstrip("/").rpartition("/")[2]
+                storage.download(uri, copy)
+                self._copies[uri] = copy
+            return self._copies[uri]
+        if "://" in uri:
+            raise InputError(f"{uri} is not on this machine: copy it here, and give its directory to the command")
+        if not Path(uri).exists():
+            raise InputError(f"{uri} is gone; the run directory must be whole")
+        return Path(uri)
 
 
 class Lineage:
@@ -14,10 +52,12 @@ class Lineage:
 
     Args:
         run: The run.
+        copies: Finds its artifacts.
     """
 
-    def __init__(self, run: RunResult) -> None:
+    def __init__(self, run: RunResult, copies: Copies) -> None:
         self.run = run
+        self.find = copies.find
         self._makers = {artifact.uri: step for step in run.steps.values() for artifact in step.artifacts.values()}
 
     def maker(self, uri: str | None) -> Step | None:
@@ -38,23 +78,3 @@ def given_artifacts(step: Step | None) -> dict[str, str]:
 def given_parameters(step: Step | None) -> dict[str, Any]:
     """List the input parameters of a step."""
     return dict(step.inputs.get("parameters", {})) if step else {}
-
-
-def local(artifact: Artifact | str) -> Path:
-    """Find an artifact on this machine.
-
-    Args:
-        artifact: An artifact, or its URI.
-
-    Returns:
-        Its path.
-
-    Raises:
-        InputError: It lies elsewhere, or is gone.
-    """
-    uri = artifact if isinstance(artifact, str) else artifact.uri
-    if "://" in uri:
-        raise InputError(f"{uri} is not on this machine: copy it here, and give its directory to the report command")
-    if not Path(uri).exists():
-        raise InputError(f"{uri} is gone; the run directory must be whole")
-    return Path(uri)

@@ -6,30 +6,36 @@ import contextlib
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import InputError
 from components.extras import require
+from components.places import join, list_files
+from components.storage import is_remote
 from taxi_pipeline.local.result import RECORD_NAME, RunResult
 from taxi_pipeline.report.choose import Judged, choose
 from taxi_pipeline.report.findings import find_data, find_features, find_matrix
-from taxi_pipeline.report.lineage import Lineage, local
+from taxi_pipeline.report.lineage import Copies, Lineage
 from taxi_pipeline.report.steps import describe_run
 
 if TYPE_CHECKING:
     from components.report.view import View
 
+_CONFIG_NAME = "eval_config.json"  # TFMA's name for it
+
 Source = RunResult | str | os.PathLike[str]
-"""A run, its directory, or a TFMA result directory."""
+"""A run, its directory, or a TFMA result directory; either may be a folder ``gs://bucket/folder``."""
 
 
 def view(source: Source, *, step: str | None = None) -> View:
     """Show a run, or any TFMA result, in a notebook.
 
     Args:
-        source: What ``run`` returned, a run directory, or a TFMA result directory.
+        source: What ``run`` returned, a run directory, or a TFMA result directory. Of a folder in Cloud Storage, what
+            the page shows is copied to this machine for the time that it takes.
         step: Of a run with several analyses, the `compare` or `tfma_analyze` step to show; default the last comparison,
             else every analysis.
 
@@ -47,8 +53,8 @@ def write(source: Source, page: str | os.PathLike[str] | None = None, *, step: s
 
     Args:
         source: As for `view`.
-        page: The file; default ``report.html`` in the run directory, for a TFMA result in the working directory. What
-            stands there is replaced.
+        page: The file; default ``report.html`` in the run directory; for a TFMA result, and what lies in Cloud
+            Storage, in the working directory. What stands there is replaced.
         step: As for `view`.
 
     Returns:
@@ -58,7 +64,7 @@ def write(source: Source, page: str | os.PathLike[str] | None = None, *, step: s
         InputError: There is no such run, result or step.
     """
     if page is None:
-        page = "report.html" if _is_evaluation(source) else _load(source).run_dir / "report.html"
+        page = _run_dir(source) / "report.html"
     target = Path(page).absolute()
     if target.is_dir():
         raise InputError(f"{page} is a directory; name a file, for example {Path(page) / 'report.html'}")
@@ -69,33 +75,54 @@ def write(source: Source, page: str | os.PathLike[str] | None = None, *, step: s
         raise InputError(f"{page}: cannot be written: {error.strerror}; name another file with -o") from error
 
 
-def _is_evaluation(source: Source) -> bool:
+def _run_dir(source: Source) -> Path:
+    """Find the directory that a page goes to by default: of a run on this machine its own."""
     if isinstance(source, RunResult):
-        return False
-    path = Path(source)
-    if not path.exists():
+        return source.run_dir
+    return Path() if is_remote(source) or _is_evaluation(source) else Path(source)
+
+
+def _is_evaluation(source: str | os.PathLike[str]) -> bool:
+    """Tell a TFMA result from a run.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if not is_remote(source) and not Path(source).exists():
         raise InputError(f"{source}: no such directory")
-    if path.is_file():
+    if not is_remote(source) and Path(source).is_file():
         raise InputError(f"{source} is a file; give a run directory or a TFMA result directory")
-    return not (path / RECORD_NAME).exists() and (path / "eval_config.json").exists()
-
-
-def _load(source: Source) -> RunResult:
-    if isinstance(source, RunResult):
-        return source.here()
-    if not (Path(source) / RECORD_NAME).exists():
+    found = {name.rpartition("/")[2] for name in list_files(os.fspath(source), "*.json")}
+    if not found & {RECORD_NAME, _CONFIG_NAME}:
         raise InputError(
             f"{source}: neither a run directory (it has no {RECORD_NAME}) nor a TFMA result directory (it has no "
-            "eval_config.json)"
+            f"{_CONFIG_NAME})"
         )
-    return RunResult.load(source).here()
+    return RECORD_NAME not in found
+
+
+def _lineage(source: Source, copies: Copies) -> Lineage | None:
+    """Load a run; None where the source is a TFMA result."""
+    if isinstance(source, RunResult):
+        return Lineage(source.here(), copies)
+    if _is_evaluation(source):
+        return None
+    if not is_remote(source):
+        return Lineage(RunResult.load(source).here(), copies)
+    record = copies.find(join(os.fspath(source), RECORD_NAME))
+    return Lineage(RunResult.load(record.parent), copies)
 
 
 def _make(source: Source, *, step: str | None, page: Path | None) -> View:
-    evaluation = _is_evaluation(source)
-    run = None if evaluation else _load(source)
-    judged = Judged({"The model": str(source)}) if run is None else choose(Lineage(run), step)
-    if step and run is None:
+    with tempfile.TemporaryDirectory() as scratch:
+        return _make_of(source, Copies(Path(scratch)), step=step, page=page)
+
+
+def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | None) -> View:
+    place = source.place if isinstance(source, RunResult) else os.fspath(source)
+    lineage = _lineage(source, copies)
+    judged = choose(lineage, step) if lineage else Judged({"The model": place})
+    if step and not lineage:
         raise InputError("step: a TFMA result directory has no steps; leave it out")
     if judged.evaluations:
         with _quiet():
@@ -108,15 +135,14 @@ def _make(source: Source, *, step: str | None, page: Path | None) -> View:
     from components.report.page import render
     from components.report.view import View
 
-    models = {name: read_evaluation(local(uri)) for name, uri in judged.evaluations.items()}
-    if run is None:
-        title = f"Model analysis: {Path(os.fspath(source)).name}"  # type: ignore[arg-type]
-        return View(render(models, title=title), answer(models, None, None))
-    lineage = Lineage(run)
-    described = describe_run(run, page)
+    models = {name: read_evaluation(copies.find(uri)) for name, uri in judged.evaluations.items()}
+    name = Path(place).name
+    if not lineage:
+        return View(render(models, title=f"Model analysis: {name}"), answer(models, None, None))
+    described = describe_run(lineage.run, page)
     html = render(
         models,
-        title=f"{run.pipeline}: {run.run_dir.name}",
+        title=f"{lineage.run.pipeline}: {name}",
         comparison=judged.comparison,
         data=find_data(lineage, judged),
         features=find_features(lineage, judged),

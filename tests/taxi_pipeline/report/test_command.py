@@ -58,6 +58,19 @@ def test_a_wrong_step_names_those_that_can_be_shown(failed: RunResult) -> None:
         report.view(failed, step="compare")
 
 
+def test_a_run_in_a_bucket_has_a_page_here(gcs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(stumbles, run_dir="gs://bucket/runs/two", raise_on_error=False)
+    page = report.write("gs://bucket/runs/two/")
+    assert page == tmp_path / "report.html"
+    html = page.read_text(encoding="utf-8")
+    assert "<title>stumbles: two</title>" in html
+    assert "The run failed; broken failed: " in Page(html).text
+    assert [link["href"] for link in Page(html).all("a") if not (link["href"] or "").startswith("#")] == []
+    with pytest.raises(InputError, match=r"gs://bucket/runs/none: neither a run directory"):
+        report.write("gs://bucket/runs/none")
+
+
 def test_what_is_no_run_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
