@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kfp import dsl
 
 from components import ml_engine_deploy, tf_serving_deploy, tfma_analyze, tft_preprocess, train
 from taxi_pipeline.schema import LABEL_KEY, RULE_COLUMN, RULE_VALUE
+
+
+def _names(*same: str, **others: str) -> dict[str, str]:
+    return {**{name: name for name in same}, **others}
+
+
+BEAM = _names(
+    *("project", "region", "worker_image", "machine_type", "max_workers", "network", "service_account", "labels"),
+    *("beam_runner", "beam_flags"),
+    temp_location="working_dir",
+)
+"""What components with Beam work take alike: by their name of it, the workflows'."""
+
+TRAINING = _names(
+    *("model_module", "train_steps", "batch_size", "hidden_units", "learning_rate", "wide_learning_rate", "seed"),
+    *("workers", "pss", "train_mode", "working_dir", "worker_image"),
+    namespace="train_namespace",
+    service_account="train_service_account",
+)
+"""What `train` takes, likewise."""
+
+DEPLOYMENT = _names("model_base_path", "deploy_mode", "ml_engine_base_path", "project", "region", "model_module")
+"""What `deploy` takes, likewise."""
+
+
+def take(parameters: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Take the arguments of a component out of a workflow's parameters.
+
+    Args:
+        parameters: By name.
+        names: By the component's name of each argument, the workflow's.
+
+    Returns:
+        The arguments, by the component's names.
+    """
+    return {name: parameters[theirs] for name, theirs in names.items()}
 
 
 def job_name(step: str) -> str:
@@ -89,8 +126,7 @@ def deploy(
         branch: What `train_and_judge` returned.
         examples: `examples` artifact with the eval split, from which golden requests are taken.
         preprocessing_module: Of the branch; its hash goes into the receipt.
-        parameters: The workflow's ``model_base_path``, ``deploy_mode``, ``ml_engine_base_path``, ``project``,
-            ``region`` and ``model_module``.
+        parameters: Those of `DEPLOYMENT`.
     """
     common = {
         "model": branch.model,

@@ -10,7 +10,7 @@ from kfp import dsl
 
 from components import compare, example_gen
 from components.image import IMAGE
-from taxi_pipeline.branch import deploy, job_name, train_and_judge
+from taxi_pipeline.branch import BEAM, DEPLOYMENT, TRAINING, deploy, job_name, take, train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 
@@ -110,19 +110,8 @@ def workflow1(
         beam_runner: Another runner's name in Beam, such as FlinkRunner.
         beam_flags: Further Beam flags, --name=value, which win over the parameters.
     """
-    beam = {
-        "project": project,
-        "region": region,
-        "temp_location": working_dir,
-        "worker_image": worker_image,
-        "machine_type": machine_type,
-        "max_workers": max_workers,
-        "network": network,
-        "service_account": service_account,
-        "labels": labels,
-        "beam_runner": beam_runner,
-        "beam_flags": beam_flags,
-    }
+    parameters = locals()
+    beam = take(parameters, BEAM)
     rows = example_gen(
         input_handle_train=input_handle_train,
         input_handle_eval=input_handle_eval,
@@ -140,22 +129,7 @@ def workflow1(
         job_name=job_name("example-gen"),
         **beam,
     )
-    training = {
-        "model_module": model_module,
-        "train_steps": train_steps,
-        "batch_size": batch_size,
-        "hidden_units": hidden_units,
-        "learning_rate": learning_rate,
-        "wide_learning_rate": wide_learning_rate,
-        "seed": seed,
-        "workers": workers,
-        "pss": pss,
-        "train_mode": train_mode,
-        "working_dir": working_dir,
-        "namespace": train_namespace,
-        "worker_image": worker_image,
-        "service_account": train_service_account,
-    }
+    training = take(parameters, TRAINING)
     modules = (preprocessing_module1, preprocessing_module2)
     branches = [
         train_and_judge(
@@ -169,21 +143,13 @@ def workflow1(
         )
         for number, module in enumerate(modules, start=1)
     ]
-    deployment = {
-        "model_base_path": model_base_path,
-        "deploy_mode": deploy_mode,
-        "ml_engine_base_path": ml_engine_base_path,
-        "project": project,
-        "region": region,
-        "model_module": model_module,
-    }
     for number, branch in enumerate(branches, start=1):
         deploy(
             number,
             branch,
             examples=rows.outputs["examples"],
             preprocessing_module=modules[number - 1],
-            parameters=deployment,
+            parameters=take(parameters, DEPLOYMENT),
         )
     compared = compare(
         examples=rows.outputs["examples"],

@@ -10,7 +10,7 @@ from kfp import dsl
 
 from components import compare, cross_judge, drift, example_gen, plan_windows
 from components.image import IMAGE
-from taxi_pipeline.branch import deploy, job_name, train_and_judge
+from taxi_pipeline.branch import BEAM, DEPLOYMENT, TRAINING, deploy, job_name, take, train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 
@@ -122,19 +122,8 @@ def workflow2(
         beam_runner: Another runner's name in Beam, such as FlinkRunner.
         beam_flags: Further Beam flags, --name=value, which win over the parameters.
     """
-    beam = {
-        "project": project,
-        "region": region,
-        "temp_location": working_dir,
-        "worker_image": worker_image,
-        "machine_type": machine_type,
-        "max_workers": max_workers,
-        "network": network,
-        "service_account": service_account,
-        "labels": labels,
-        "beam_runner": beam_runner,
-        "beam_flags": beam_flags,
-    }
+    parameters = locals()
+    beam = take(parameters, BEAM)
     source = {
         "input_handle_train": input_handle_train,
         "input_handle_eval": input_handle_eval,
@@ -157,22 +146,7 @@ def workflow2(
         return example_gen(**reading).after(planned).set_display_name(name)
 
     recent = read("eval-trips", "eval", planned.outputs["eval_ts1"], planned.outputs["eval_ts2"])
-    training = {
-        "model_module": model_module,
-        "train_steps": train_steps,
-        "batch_size": batch_size,
-        "hidden_units": hidden_units,
-        "learning_rate": learning_rate,
-        "wide_learning_rate": wide_learning_rate,
-        "seed": seed,
-        "workers": workers,
-        "pss": pss,
-        "train_mode": train_mode,
-        "working_dir": working_dir,
-        "namespace": train_namespace,
-        "worker_image": worker_image,
-        "service_account": train_service_account,
-    }
+    training = take(parameters, TRAINING)
     trained_on, own_eval, branches = [], [], []
     for number, (begin, end) in enumerate(((ts1_1, ts2_1), (ts1_2, ts2_2)), start=1):
         trained_on.append(read(f"train-trips{number}", "train", begin, end).outputs["examples"])
@@ -189,21 +163,13 @@ def workflow2(
             )
         )
     drift(baseline=trained_on[1], current=trained_on[0])
-    deployment = {
-        "model_base_path": model_base_path,
-        "deploy_mode": deploy_mode,
-        "ml_engine_base_path": ml_engine_base_path,
-        "project": project,
-        "region": region,
-        "model_module": model_module,
-    }
     for number, branch in enumerate(branches, start=1):
         deploy(
             number,
             branch,
             examples=recent.outputs["examples"],
             preprocessing_module=preprocessing_module,
-            parameters=deployment,
+            parameters=take(parameters, DEPLOYMENT),
         )
     compared = compare(
         examples=recent.outputs["examples"],
