@@ -24,7 +24,7 @@ from components.beam.places import scratch_place
 from components.example_gen.bigquery import BigQueryTable, understood
 from components.example_gen.dialect import connect
 from components.example_gen.selection import KEY, ORDER, SPLIT, Selection
-from components.example_gen.write import ROWS_PER_FILE, ROWS_PER_GROUP, file_name, file_schema, in_order
+from components.example_gen.write import ROWS_PER_FILE, file_name, file_schema, in_order
 from components.places import here, join, open_write
 
 _READ = {"INT": pa.int64(), "FLOAT": pa.float64(), "BYTES": pa.string()}
@@ -129,12 +129,12 @@ def _write_file(grouped: tuple[str, Iterable[Row]], types: Mapping[str, str], pl
         ordered = connection.execute(in_order("SELECT * FROM read", types)).to_arrow_table()
     wanted = file_schema(types)
     with open_write(join(place, file)) as target:
-        pq.write_table(ordered.select(wanted.names).cast(wanted), target, row_group_size=ROWS_PER_GROUP)
+        pq.write_table(ordered.select(wanted.names).cast(wanted), target, row_group_size=ROWS_PER_FILE)
 
 
 def _batches(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     waiting = iter(rows)
-    while some := list(islice(waiting, ROWS_PER_GROUP)):
+    while some := list(islice(waiting, ROWS_PER_FILE)):
         columns = zip(*some, strict=True)
         arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
         yield pa.record_batch(arrays, schema=schema)

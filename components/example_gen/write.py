@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 from components.example_gen.dialect import quote_name
 from components.example_gen.selection import KEY, ORDER, SPLIT
 
-ROWS_PER_GROUP = 50_000
-ROWS_PER_FILE = 250_000
-"""Files of this size let several workers read a split at the same time."""
+ROWS_PER_FILE = 50_000
+"""Work on a split is spread over workers by its files; each is one row group."""
 
 ARROW = {"INT": pa.int64(), "FLOAT": pa.float32(), "BYTES": pa.string()}
 _DUCKDB = {"INT": "BIGINT", "FLOAT": "FLOAT", "BYTES": "VARCHAR"}
@@ -45,8 +44,8 @@ def write_splits(
         Rows by split.
     """
     schema = file_schema(types)
-    writers = {split: _SplitWriter(directory / split, schema) for split in splits}
-    for batch in connection.execute(in_order(query, types), dict(parameters)).to_arrow_reader(ROWS_PER_GROUP):
+    writers = {split: _SplitWriter(directory / split) for split in splits}
+    for batch in connection.execute(in_order(query, types), dict(parameters)).to_arrow_reader(ROWS_PER_FILE):
         rows = pa.Table.from_batches([batch])
         for split in rows[SPLIT].unique().to_pylist():
             mask = pc.equal(rows[SPLIT], split)
@@ -100,39 +99,30 @@ def file_name(number: int, count: int) -> str:
 
 
 class _SplitWriter:
-    """Cuts rows into groups and files of fixed sizes, so that the same rows give the same bytes."""
+    """Cuts rows into files of a fixed size, so that the same rows give the same bytes."""
 
-    def __init__(self, directory: Path, schema: pa.Schema) -> None:
+    def __init__(self, directory: Path) -> None:
         self.rows = 0
         self._directory = directory
-        self._schema = schema
         self._waiting: list[pa.Table] = []
         self._paths: list[Path] = []
-        self._writer: pq.ParquetWriter | None = None
         directory.mkdir()
 
     def write(self, rows: pa.Table) -> None:
         self._waiting.append(rows)
-        if sum(table.num_rows for table in self._waiting) >= ROWS_PER_GROUP:
+        while sum(table.num_rows for table in self._waiting) >= ROWS_PER_FILE:
             waiting = pa.concat_tables(self._waiting)
-            self._write_group(waiting.slice(0, ROWS_PER_GROUP))
-            self._waiting = [waiting.slice(ROWS_PER_GROUP)]
+            self._write_file(waiting.slice(0, ROWS_PER_FILE))
+            self._waiting = [waiting.slice(ROWS_PER_FILE)]
 
     def close(self) -> None:
         waiting = [table for table in self._waiting if table.num_rows]
         if waiting:
-            self._write_group(pa.concat_tables(waiting))
-        if self._writer:
-            self._writer.close()
+            self._write_file(pa.concat_tables(waiting))
         for number, path in enumerate(self._paths):
             path.rename(self._directory / file_name(number, len(self._paths)))
 
-    def _write_group(self, rows: pa.Table) -> None:
-        if self.rows % ROWS_PER_FILE == 0:
-            if self._writer:
-                self._writer.close()
-            self._paths.append(self._directory / f"{len(self._paths)}.parquet")
-            self._writer = pq.ParquetWriter(self._paths[-1], self._schema)
-        assert self._writer is not None
-        self._writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
+    def _write_file(self, rows: pa.Table) -> None:
+        self._paths.append(self._directory / f"{len(self._paths)}.parquet")
+        pq.write_table(rows, self._paths[-1], row_group_size=ROWS_PER_FILE)
         self.rows += rows.num_rows
