@@ -1,6 +1,6 @@
-"""Cost of transform and analysis on engines of this machine: local mode, and Apache Flink with one or two workers.
+"""Cost of transform and analysis on engines of this machine: local mode, several processes, and Apache Flink.
 
-python -m benchmarks.engines [--rows 100000 300000 1000000] [--engines local flink-1 flink-2] [--steps transform …]
+python -m benchmarks.engines [--rows 100000 300000 1000000] [--engines local processes-2 …] [--steps transform …]
 
 Rows are made from the bundled trips, two thirds of them to fit the transform graph and one third to judge, each split
 in four files. Every step is a process of its own, as in a pipeline; every job on Flink has a fresh cluster. CPU and
@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ import psutil
 from tests.flink.cluster import flink_cluster
 
 SIZES = (100_000, 300_000, 1_000_000)
-ENGINES = ("local", "flink-1", "flink-2")
+ENGINES = ("local", "processes-2", "flink-1", "flink-2")
 STEPS = ("transform", "analyze")
 FILES = 4
 RUN = "run-step"
@@ -66,15 +67,15 @@ class Watch:
         return sum(self._cpu.values())
 
 
-def step(name: str, examples: str, output: Path, flags: list[str]) -> None:
-    """Run one step in this process."""
+def step(name: str, examples: str, output: Path, runner: str, flags: list[str]) -> None:
+    """Run one step in this process; without a runner, in local mode."""
     from components.beam.options import BeamOptions
     from components.tfma_analyze.analyze import analyze
     from components.tft_preprocess.preprocess import preprocess
     from components.train.fit import fit
     from taxi_pipeline.schema import LABEL_KEY
 
-    options = BeamOptions(mode="cloud", beam_runner="PortableRunner", beam_flags=flags) if flags else BeamOptions()
+    options = BeamOptions(mode="cloud", beam_runner=runner, beam_flags=flags) if runner else BeamOptions()
     graph, transformed, model = (str(output / part) for part in ("graph", "transformed", "model"))
     if name == "transform":
         preprocess(examples, _MODULE, transform_graph=graph, transformed_examples=transformed, options=options)
@@ -85,12 +86,12 @@ def step(name: str, examples: str, output: Path, flags: list[str]) -> None:
         analyze(examples, model, config, label_key=LABEL_KEY, evaluation=evaluation, options=options)
 
 
-def run_step(name: str, examples: Path, output: Path, flags: list[str]) -> Cost:
+def run_step(name: str, examples: Path, output: Path, runner: str = "", flags: Sequence[str] = ()) -> Cost:
     """Run one step as a process and watch it, and the cluster that it uses."""
     watch = Watch()
     watch.look()
     before, started = watch.cpu, time.perf_counter()
-    command = [sys.executable, "-m", "benchmarks.engines", RUN, name, str(examples), str(output), *flags]
+    command = [sys.executable, "-m", "benchmarks.engines", RUN, name, str(examples), str(output), runner, *flags]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         while process.poll() is None:
@@ -106,9 +107,14 @@ def run_step(name: str, examples: Path, output: Path, flags: list[str]) -> Cost:
 
 def measure(name: str, engine: str, examples: Path, output: Path) -> Cost:
     """Run one step on an engine."""
-    workers = int(engine.partition("-")[2] or 0)
-    with flink_cluster(workers) if workers else nullcontext([]) as flags:
-        return run_step(name, examples, output, flags)
+    kind, _, workers = engine.partition("-")
+    if kind == "flink":
+        with flink_cluster(int(workers)) as flags:
+            return run_step(name, examples, output, "PortableRunner", flags)
+    if kind == "processes":
+        flags = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+        return run_step(name, examples, output, "FnApiRunner", flags)
+    return run_step(name, examples, output)
 
 
 def growth(costs: dict[int, Cost]) -> str:
@@ -122,12 +128,14 @@ def growth(costs: dict[int, Cost]) -> str:
 def main() -> None:
     """Measure every size on every engine, the engines in turn."""
     if sys.argv[1:2] == [RUN]:
-        name, examples, output, *flags = sys.argv[2:]
-        step(name, examples, Path(output), flags)
+        name, examples, output, runner, *flags = sys.argv[2:]
+        step(name, examples, Path(output), runner, flags)
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES), help="sizes (default: %(default)s)")
-    parser.add_argument("--engines", nargs="+", default=list(ENGINES), help="local, or flink-N for N workers")
+    parser.add_argument(
+        "--engines", nargs="+", default=list(ENGINES), help="local; processes-N or flink-N for N workers"
+    )
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -137,7 +145,7 @@ def main() -> None:
             subprocess.run(make, check=True)
         if "analyze" in asked.steps:  # one model for all sizes: it sees the same columns
             for name in ("transform", "train"):
-                run_step(name, home / str(min(asked.rows)) / "examples", home, [])
+                run_step(name, home / str(min(asked.rows)) / "examples", home)
         print("| step | engine | rows | wall | CPU | peak memory |\n|---|---|---|---|---|---|", flush=True)
         found: dict[tuple[str, str], dict[int, Cost]] = {}
         for rows, name, engine in itertools.product(sorted(asked.rows), asked.steps, asked.engines):
