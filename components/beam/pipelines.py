@@ -21,6 +21,9 @@ from components.beam.options import BeamOptions
 from components.beam.quick_options import QuickOptions
 from components.errors import InputError
 
+_TALKATIVE = ("apache_beam.runners.portability.fn_api_runner", "apache_beam.runners.portability.local_job_service")
+"""Where Beam tells of each channel that worker processes of this machine open."""
+
 _CONSOLE = "https://console.cloud.google.com/dataflow/jobs/{region}/{job}?project={project}"
 
 
@@ -181,14 +184,19 @@ def _url(result: Any, options: BeamOptions) -> str:
 def _progress() -> Iterator[None]:
     """Let the engine's messages reach the step's log: states of the job, warnings, errors."""
     logger = logging.getLogger("apache_beam.runners")
-    before, handler = logger.level, logging.StreamHandler()
+    levels = {logger: logging.INFO, **{logging.getLogger(name): logging.WARNING for name in _TALKATIVE}}
+    before, propagate, handler = {each: each.level for each in levels}, logger.propagate, logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.propagate = False  # some libraries give the root a handler, which would tell all of it once more
+    for each, level in levels.items():
+        each.setLevel(level)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for each, level in before.items():
+            each.setLevel(level)
+        logger.propagate = propagate
         logger.removeHandler(handler)
 
 
