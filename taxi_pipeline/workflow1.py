@@ -110,7 +110,7 @@ def workflow1(
         beam_runner: Another runner's name in Beam, such as FlinkRunner.
         beam_flags: Further Beam flags, --name=value, which win over the parameters.
     """
-    parameters = locals()
+    parameters = locals()  # as long as there are no others
     beam = take(parameters, BEAM)
     rows = example_gen(
         input_handle_train=input_handle_train,

@@ -122,7 +122,7 @@ def workflow2(
         beam_runner: Another runner's name in Beam, such as FlinkRunner.
         beam_flags: Further Beam flags, --name=value, which win over the parameters.
     """
-    parameters = locals()
+    parameters = locals()  # as long as there are no others
     beam = take(parameters, BEAM)
     source = {
         "input_handle_train": input_handle_train,

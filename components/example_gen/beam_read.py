@@ -129,7 +129,7 @@ def _write_file(grouped: tuple[str, Iterable[Row]], types: Mapping[str, str], pl
         ordered = connection.execute(in_order("SELECT * FROM read", types)).to_arrow_table()
     wanted = file_schema(types)
     with open_write(join(place, file)) as target:
-        pq.write_table(ordered.select(wanted.names).cast(wanted), target, row_group_size=ROWS_PER_FILE)
+        pq.write_table(ordered.select(wanted.names).cast(wanted), target)
 
 
 def _batches(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -124,5 +124,5 @@ class _SplitWriter:
 
     def _write_file(self, rows: pa.Table) -> None:
         self._paths.append(self._directory / f"{len(self._paths)}.parquet")
-        pq.write_table(rows, self._paths[-1], row_group_size=ROWS_PER_FILE)
+        pq.write_table(rows, self._paths[-1])
         self.rows += rows.num_rows
