@@ -6,8 +6,8 @@ kfp, and nothing heavier.
 
 import os
 
-from components.errors import InputError
-from components.image import IMAGE
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
 
 # Inside a step KFP sets this, and its `dsl` then has no decorators: a step imports the work, never the factories.
 if os.environ.get("_KFP_RUNTIME") != "true":

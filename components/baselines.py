@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.errors import InputError
 from components.examples import KEY_COLUMN, read_batches, split_files
-from components.places import open_read
 from components.report.intervals import Bounds, delong, placements, wilson
+from pipeline_tools.errors import InputError
+from pipeline_tools.paths import open_read
 
 Array = np.ndarray[Any, Any]
 

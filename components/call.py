@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from kfp.dsl import Artifact
 from kfp.dsl.base_component import BaseComponent
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 def call(component: BaseComponent, /, *, root: str | Path | None = None, **arguments: Any) -> SimpleNamespace:

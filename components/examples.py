@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.errors import InputError
-from components.places import join, list_files, open_read, read_text
+from pipeline_tools.errors import InputError
+from pipeline_tools.paths import join, list_files, open_read, read_text
 
 SCHEMA_FILE = "schema.pbtxt"
 KEY_COLUMN = "example_key"

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from components import storage
-from components.errors import InputError
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
 
 TEXT_SUFFIXES = (".pbtxt", ".textproto", ".prototxt", ".txt")
 """Files that hold a schema or an eval config themselves, in protobuf's text format."""

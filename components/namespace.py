@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.errors import InputError
-from components.extras import require
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
 
 _STARTING = (None, "ContainerCreating", "PodInitializing", "Completed")
 

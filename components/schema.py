@@ -7,8 +7,8 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.errors import InputError
 from components.modules import load_text
+from pipeline_tools.errors import InputError
 
 RESERVED = ("example_key", "example_split", "example_order")
 """Columns that rows carry beside those of a schema: their key, and while they are read their split and order."""

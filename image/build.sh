@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the image with docker, podman or buildah, whichever works here, and print its layers.
 #   [IMAGE=…] [ENGINE=podman] image/build.sh [BUILD OPTION …]
-# The default image is the one that compiled packages name: components/image.py.
+# The default image is the one that compiled packages name: pipeline_tools/image.py.
 set -eu
 cd "$(dirname "$0")/.."
 

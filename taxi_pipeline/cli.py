@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import click
 
-from components.errors import InputError
-from components.extras import MissingExtraError
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import MissingExtraError
 
 COMMANDS = {
     "compile": "taxi_pipeline.compiler.command:compile_command",

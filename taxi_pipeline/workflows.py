@@ -6,7 +6,7 @@ import importlib
 
 from kfp.dsl.base_component import BaseComponent
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 WORKFLOWS = ("workflow1", "workflow2")
 """The workflows of this package, each a module with a pipeline function of its own name."""

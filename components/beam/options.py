@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.errors import InputError
-from components.image import IMAGE
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
 
 MODES = ("local", "cloud")
 DATAFLOW = "DataflowRunner"

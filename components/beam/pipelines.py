@@ -19,7 +19,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.beam.options import BeamOptions
 from components.beam.quick_options import QuickOptions
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 _TALKATIVE = ("apache_beam.runners.portability.fn_api_runner", "apache_beam.runners.portability.local_job_service")
 """Where Beam tells of each channel that worker processes of this machine open."""

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 from components.beam.options import BeamOptions
 from components.beam.pipelines import job_name
-from components.errors import InputError
-from components.places import join, remove
-from components.storage import is_remote
+from pipeline_tools.errors import InputError
+from pipeline_tools.paths import join, remove
+from pipeline_tools.storage import is_remote
 
 
 def check_places(uris: Mapping[str, str], options: BeamOptions) -> None:

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from components.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
 from components.compare.resample import Interval, Statistic, auc_statistic, bootstrap, mean_statistic
-from components.errors import InputError
 from components.examples import KEY_COLUMN
-from components.outputs import whole_directory
 from components.report.evaluation import read_evaluation
 from components.report.page import render
 from components.report.view import write_page
 from components.scores import log_losses, tfma_levels
+from pipeline_tools.atomic import whole_directory
+from pipeline_tools.errors import InputError
 
 RESAMPLES = 1000
 COMPARISON_FILE = "comparison.json"

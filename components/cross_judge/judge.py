@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from components.compare.resample import auc_statistic, bootstrap
-from components.errors import InputError
 from components.example_gen.disjoint import shared_keys
 from components.examples import read_batches, read_schema, split_files
-from components.outputs import whole_directory
 from components.scores import tfma_levels
 from components.tfma_analyze.predict import Predictor
 from components.train.export import OUTPUT
+from pipeline_tools.atomic import whole_directory
+from pipeline_tools.errors import InputError
 
 MATRIX_FILE = "matrix.json"
 RESAMPLES = 500

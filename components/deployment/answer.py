@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from components.deployment.golden import GoldenRequest, compare_answers, read_requests
-from components.errors import InputError
 from components.serving.example import encode_row
+from pipeline_tools.errors import InputError
 
 TIMEOUT = 600
 """Seconds; a load that takes longer hangs."""

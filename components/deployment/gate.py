@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 VERDICT = "verdict.json"
 

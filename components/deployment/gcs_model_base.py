@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components import storage
 from components.deployment.model_base import MARK
-from components.errors import InputError
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
 
 _CLAIMS = ".publishing"
 _STALE = 3600.0

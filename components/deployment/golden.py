@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 GOLDEN_FILE = "golden_requests.jsonl"
 EXTRA = "assets.extra"

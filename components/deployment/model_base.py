@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from components import storage
 from components.deployment.names import check_model_name
-from components.errors import InputError
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
 
 MARK = "saved_model.pb"
 """What makes a directory a SavedModel; a version without it is not whole."""

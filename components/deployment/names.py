@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 _DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 

@@ -11,11 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from components import storage
 from components.deployment.gate import Pass
 from components.deployment.golden import EXTRA, GOLDEN_FILE
-from components.errors import InputError
-from components.package_hash import PACKAGE_VARIABLE
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
+from pipeline_tools.package_hash import PACKAGE_VARIABLE
 
 RECEIPT_FILE = "receipt.json"
 

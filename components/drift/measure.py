@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.drift.distance import Array, jensen_shannon, l_infinity, shares
-from components.errors import InputError
 from components.examples import count_rows, read_schema, split_files
-from components.outputs import whole_directory
+from pipeline_tools.atomic import whole_directory
+from pipeline_tools.errors import InputError
 
 BINS = 20
 """Bins of a number column, of about the same number of rows; missing values have one more of their own."""

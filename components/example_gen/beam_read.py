@@ -25,7 +25,7 @@ from components.example_gen.bigquery import BigQueryTable, understood
 from components.example_gen.dialect import connect
 from components.example_gen.selection import KEY, ORDER, SPLIT, Selection
 from components.example_gen.write import ROWS_PER_FILE, file_name, file_schema, in_order
-from components.places import here, join, open_write
+from pipeline_tools.paths import here, join, open_write
 
 _READ = {"INT": pa.int64(), "FLOAT": pa.float64(), "BYTES": pa.string()}
 _BITS = 64 - 16

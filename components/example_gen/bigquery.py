@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from components.errors import InputError
 from components.example_gen.handles import Handle
 from components.example_gen.selection import Selection
-from components.extras import require
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
 
 _KINDS = {
     "BIGNUMERIC": "FLOAT",

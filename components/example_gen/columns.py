@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from components.errors import InputError
 from components.example_gen.dialect import quote_name
 from components.example_gen.handles import Handle
+from pipeline_tools.errors import InputError
 
 CONTENT_KEY = "key_of_content"
 """The key of rows that bring none: a hash of all their values."""

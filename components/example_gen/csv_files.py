@@ -14,10 +14,10 @@ from typing import TextIO
 import duckdb
 from dateutil.parser import isoparse
 
-from components.errors import InputError
 from components.example_gen.columns import CONTENT_KEY, content_key, need_columns
 from components.example_gen.dialect import path_list, quote_name, quote_text
 from components.example_gen.handles import Handle
+from pipeline_tools.errors import InputError
 
 _SNIFFED_ROWS = 100
 _CSV_TYPES = {

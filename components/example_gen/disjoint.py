@@ -7,11 +7,11 @@ from pathlib import Path
 
 import duckdb
 
-from components.errors import InputError
 from components.example_gen.columns import CONTENT_KEY
 from components.example_gen.dialect import split_pattern
 from components.example_gen.selection import KEY
 from components.example_gen.sources import Source
+from pipeline_tools.errors import InputError
 
 
 def prove_by_rule(sources: Sequence[Source]) -> str | None:

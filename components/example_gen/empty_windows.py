@@ -12,11 +12,11 @@ from pathlib import Path
 
 import duckdb
 
-from components.errors import InputError
 from components.example_gen.dialect import connect
 from components.example_gen.selection import Selection, count_times
 from components.example_gen.sources import Source
 from components.example_gen.windows import Window
+from pipeline_tools.errors import InputError
 
 
 @dataclass(frozen=True)

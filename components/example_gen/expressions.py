@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import sqlglot
 from sqlglot import exp
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 # An expression may compute from the columns of its row, and do nothing else: no subquery, no table, no file, no
 # session. A list of what is allowed holds when the parser learns new things; a list of what is not would not.

@@ -10,13 +10,13 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from components.errors import InputError
 from components.example_gen.columns import CONTENT_KEY
 from components.example_gen.csv_files import check_rejects, open_csv
 from components.example_gen.dialect import to_duckdb
 from components.example_gen.handles import Handle
 from components.example_gen.parquet_files import open_parquet
 from components.example_gen.selection import Selection
+from pipeline_tools.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components import storage
-from components.errors import InputError
 from components.example_gen.handles import Handle
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
 
 
 def fetch(handle: Handle, scratch: Path, project: str = "") -> list[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 KINDS = """A handle is one of
   trips.csv, day-*.csv.gz, data/**/*.parquet    CSV or Parquet files: a path or a glob (.csv, .csv.gz, .parquet)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.errors import InputError
 from components.example_gen.columns import CONTENT_KEY, content_key, need_columns
 from components.example_gen.dialect import path_list, quote_name
 from components.example_gen.handles import Handle
+from pipeline_tools.errors import InputError
 
 
 def open_parquet(

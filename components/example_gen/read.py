@@ -11,7 +11,6 @@ from typing import Any
 import duckdb
 from google.protobuf import text_format
 
-from components.errors import InputError
 from components.example_gen.anomalies import Anomaly, find_anomalies
 from components.example_gen.columns import CONTENT_KEY
 from components.example_gen.dialect import connect
@@ -22,8 +21,9 @@ from components.example_gen.request import ReadParameters, make_request
 from components.example_gen.rows import find_places, write_rows
 from components.example_gen.sources import Access, Source, open_sources, parse_handles
 from components.example_gen.statistics import describe_splits
-from components.outputs import whole_directory
 from components.schema import load_schema
+from pipeline_tools.atomic import whole_directory
+from pipeline_tools.errors import InputError
 
 
 def read_examples(

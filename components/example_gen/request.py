@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.beam.options import BeamOptions
-from components.errors import InputError
 from components.example_gen.expressions import columns_of, parse_derived
 from components.example_gen.selection import Request
 from components.example_gen.windows import parse_window
 from components.schema import column_types
+from pipeline_tools.errors import InputError
 
 SPLITS = ("train", "eval")
 READ_MODES = ("local", "cloud")

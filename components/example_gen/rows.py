@@ -9,7 +9,6 @@ from typing import Any
 
 import duckdb
 
-from components.errors import InputError
 from components.example_gen.dialect import connect
 from components.example_gen.empty_windows import say_empty
 from components.example_gen.files import FileTable
@@ -17,6 +16,7 @@ from components.example_gen.locate import locate
 from components.example_gen.selection import NO_WHOLE_NUMBER, SPLIT
 from components.example_gen.sources import Source
 from components.example_gen.write import write_splits
+from pipeline_tools.errors import InputError
 
 Run = Callable[[duckdb.DuckDBPyConnection], dict[str, int]]
 

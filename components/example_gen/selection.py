@@ -12,9 +12,9 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from components.errors import InputError
 from components.example_gen.expressions import columns_of
 from components.example_gen.windows import Window
+from pipeline_tools.errors import InputError
 
 KEY, SPLIT, ORDER = "example_key", "example_split", "example_order"
 """What every selected row carries beside the schema's columns: its key, its split, and its place in the order."""

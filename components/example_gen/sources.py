@@ -11,11 +11,11 @@ import duckdb
 from sqlglot import exp
 
 from components.beam.options import BeamOptions
-from components.errors import InputError
 from components.example_gen.files import open_files
 from components.example_gen.gcs import fetch
 from components.example_gen.handles import Handle, list_files, parse_handle
 from components.example_gen.selection import Request, Selection, select
+from pipeline_tools.errors import InputError
 
 
 class Table(Protocol):

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from dateutil.parser import isoparse
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 @dataclass(frozen=True)

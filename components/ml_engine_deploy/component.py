@@ -5,7 +5,7 @@ from typing import NamedTuple
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
 
-from components.image import IMAGE
+from pipeline_tools.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

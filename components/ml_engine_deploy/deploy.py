@@ -13,9 +13,9 @@ from components.deployment.model_base import open_model_base
 from components.deployment.prepare import Candidate, prepare
 from components.ml_engine_deploy.endpoint import Vertex, VertexError, share_traffic
 from components.ml_engine_deploy.options import VertexOptions
-from components.outputs import whole_file
 from components.serving.example import encode_row
 from components.serving.vertex_client import VertexClient
+from pipeline_tools.atomic import whole_file
 
 ROWS = 64
 TRIES = 200

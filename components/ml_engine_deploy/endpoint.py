@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from components.errors import InputError
-from components.extras import require
 from components.ml_engine_deploy.options import VertexOptions
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
 
 
 class VertexError(RuntimeError):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from components.deployment.names import check_model_name
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 @dataclass(frozen=True)

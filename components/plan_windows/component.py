@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp import dsl
 
-from components.image import IMAGE
+from pipeline_tools.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from components.errors import InputError
 from components.example_gen.empty_windows import plan_checks
 from components.example_gen.plan import PlannedQuery, plan_check, plan_read
 from components.example_gen.request import ReadParameters
 from components.example_gen.windows import Window, parse_window
+from pipeline_tools.errors import InputError
 
 EVAL_SHARE = 0.5
 """How much of the first window, counted from its end, is the eval window if none is given."""

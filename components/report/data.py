@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError
 from components.report.text import DASH, number
+from pipeline_tools.errors import InputError
 
 MOST_FREQUENT = 3
 QUANTILE_NAMES = ("min", "10 %", "median", "90 %", "max")

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.errors import InputError
 from components.examples import KEY_COLUMN
 from components.scores import tfma_levels
+from pipeline_tools.errors import InputError
 
 Array = np.ndarray[Any, Any]
 SliceKey = tuple[tuple[str, Any], ...]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from components.outputs import whole_file
+from pipeline_tools.atomic import whole_file
 
 
 def write_page(html: str, path: str | os.PathLike[str]) -> None:

@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
-from components.errors import InputError
-from components.extras import require
 from components.serving.example import encode_row
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
 
 Row = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 @dataclass(frozen=True)

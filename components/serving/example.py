@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 @cache

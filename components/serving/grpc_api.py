@@ -17,11 +17,11 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from components.errors import InputError
 from components.serving.config import ModelConfig, VersionPolicy
 from components.serving.errors import Code, ServingError, invalid
 from components.serving.inference import Inference
 from components.serving.metrics import ServerMetrics
+from pipeline_tools.errors import InputError
 
 LOG = logging.getLogger(__name__)
 

@@ -24,12 +24,12 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from components.errors import InputError
 from components.serving import rest_json
 from components.serving.errors import HTTP_STATUS, Code, ServingError, invalid
 from components.serving.grpc_api import status_response
 from components.serving.inference import SIGNATURE_DEF, Inference
 from components.serving.metrics import ServerMetrics
+from pipeline_tools.errors import InputError
 
 LOG = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from components.errors import InputError
-from components.extras import require
 from components.serving.client import Client, ClientError, DeadlineError, NoModelError, NoServerError, as_probability
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
 
 
 class VertexClient(Client):

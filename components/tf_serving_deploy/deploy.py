@@ -9,14 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from components import storage
 from components.deployment.golden import summary
 from components.deployment.model_base import ModelBase, open_model_base
 from components.deployment.prepare import Candidate, Prepared, prepare
 from components.deployment.proof import prove
-from components.errors import InputError
-from components.outputs import whole_file
 from components.tf_serving_deploy.options import ClusterOptions
+from pipeline_tools import storage
+from pipeline_tools.atomic import whole_file
+from pipeline_tools.errors import InputError
 
 DEPLOYMENT_FILE = "deployment.json"
 

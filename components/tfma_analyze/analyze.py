@@ -19,9 +19,7 @@ from components.baselines import MAJORITY, describe, majority_predictions, rule_
 from components.beam.options import BeamOptions
 from components.beam.pipelines import local_pipeline
 from components.beam.places import check_places
-from components.errors import InputError
 from components.examples import read_batches, read_schema, read_schema_text, split_files
-from components.places import here, join, whole_place, write_text
 from components.report.evaluation import BASELINES, FEATURES, VERDICT, read_evaluation
 from components.report.page import render
 from components.report.view import write_page
@@ -29,6 +27,8 @@ from components.tfma_analyze.config import load_eval_config, slice_columns
 from components.tfma_analyze.on_workers import evaluate_on_workers
 from components.tfma_analyze.predict import PREDICTIONS, Predictor, as_extracts, predictions_name
 from components.tfma_analyze.verdict import judge
+from pipeline_tools.errors import InputError
+from pipeline_tools.paths import here, join, whole_place, write_text
 
 # Bundles of this size share the cost of a call; larger ones gain nothing and hold more in memory.
 _ROWS = 5_000

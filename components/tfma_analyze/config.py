@@ -5,9 +5,9 @@ from __future__ import annotations
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.errors import InputError
 from components.modules import load_text
 from components.train.export import OUTPUT
+from pipeline_tools.errors import InputError
 
 
 def load_eval_config(name: str, label_key: str) -> config_pb2.EvalConfig:

@@ -13,7 +13,6 @@ import tensorflow_transform.beam as tft_beam
 from components.beam.options import BeamOptions
 from components.beam.pipelines import make_pipeline, run
 from components.beam.places import check_places, scratch_place
-from components.errors import InputError
 from components.examples import (
     as_lists,
     count_rows,
@@ -24,8 +23,9 @@ from components.examples import (
     splits,
     tensor_adapter_config,
 )
-from components.places import whole_place
 from components.tft_preprocess.transform import Transformer, transformed_name
+from pipeline_tools.errors import InputError
+from pipeline_tools.paths import whole_place
 
 
 def preprocess_on_workers(

@@ -14,7 +14,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.beam.options import BeamOptions
 from components.beam.pipelines import carry, local_pipeline
-from components.errors import InputError
 from components.examples import (
     as_lists,
     read_batches,
@@ -24,9 +23,10 @@ from components.examples import (
     tensor_adapter_config,
 )
 from components.modules import load_attribute, where
-from components.outputs import whole_directory
 from components.tft_preprocess.on_workers import preprocess_on_workers
 from components.tft_preprocess.transform import Transformer, transformed_name
+from pipeline_tools.atomic import whole_directory
+from pipeline_tools.errors import InputError
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]
 

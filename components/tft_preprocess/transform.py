@@ -14,7 +14,7 @@ from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
 from tfx_bsl.tfxio.tensor_to_arrow import TensorsToRecordBatchConverter
 
 from components.examples import arrow_schema, as_lists, tensor_adapter_config
-from components.places import join
+from pipeline_tools.paths import join
 
 _GZIP = tf.io.TFRecordOptions("GZIP", compression_level=1)  # a fifth of the time of level 6, a tenth more bytes
 

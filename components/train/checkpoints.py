@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 _FACTS = "training.json"
 _KEPT = 2

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 Columns = dict[str, np.ndarray[Any, Any]]
 

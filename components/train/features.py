@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 @dataclass(frozen=True)

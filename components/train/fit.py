@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import InputError
 from components.train.local_workers import train_by_workers
 from components.train.options import MODES, JobOptions
 from components.train.request import HIDDEN_UNITS, Request, Workers
 from components.train.training import check_for_workers, make_plan, train_here
+from pipeline_tools.errors import InputError
 
 
 def fit(

@@ -10,14 +10,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from components import places, storage
-from components.errors import InputError
 from components.namespace import Namespace, pod_troubles
 from components.train.interrupt import terminable
 from components.train.manifests import INDEX, JOBS, MANAGER, PODS, manifests
 from components.train.options import JobOptions
 from components.train.request import Request, Workers
 from components.train.worker import RESULT
+from pipeline_tools import paths as places
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
 
 POLL_SECONDS = 5.0
 GONE_SECONDS = 120.0

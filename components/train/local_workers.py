@@ -18,11 +18,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from components.errors import InputError
 from components.train.interrupt import terminable
 from components.train.request import Request, Workers
 from components.train.tf_config import VARIABLE, make_tf_config
 from components.train.worker import BAD_INPUT, RESULT
+from pipeline_tools.errors import InputError
 
 COMMAND = (sys.executable, "-m", "components.train.worker")
 

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.errors import InputError
 from components.train.checkpoints import Checkpoints
 from components.train.data import Columns
+from pipeline_tools.errors import InputError
 
 REPORTS = 10
 """How often progress is told."""

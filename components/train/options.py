@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components import storage
-from components.errors import InputError
-from components.image import IMAGE
 from components.train.request import Request, Workers
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
 
 MODES = ("local", "cloud")
 KINDS = ("trainjob", "tfjob")

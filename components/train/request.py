@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 HIDDEN_UNITS = (100, 70, 50, 25)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 VARIABLE = "TF_CONFIG"
 

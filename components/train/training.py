@@ -11,10 +11,8 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.errors import InputError
 from components.examples import read_schema
 from components.modules import load_attribute
-from components.places import whole_place
 from components.scores import accuracy, auc, log_losses
 from components.train import loop
 from components.train.checkpoints import Checkpoints, Place
@@ -22,6 +20,8 @@ from components.train.data import Columns, load, row_order
 from components.train.export import export
 from components.train.features import Feature, model_features
 from components.train.request import Request
+from pipeline_tools.errors import InputError
+from pipeline_tools.paths import whole_place
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from components import places
-from components.errors import InputError
 from components.train.request import Request
 from components.train.tf_config import VARIABLE, make_tf_config, read_tf_config
+from pipeline_tools import paths as places
+from pipeline_tools.errors import InputError
 
 BAD_INPUT = 65
 """Exit code where an `InputError` ends the training (``EX_DATAERR`` of sysexits.h): starting again would not help."""

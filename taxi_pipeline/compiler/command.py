@@ -10,7 +10,7 @@ import click
 import yaml
 from kfp.dsl.base_component import BaseComponent
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.cli import run_reporting_errors
 from taxi_pipeline.compiler.argo import ArgoSettings
 from taxi_pipeline.compiler.package import FORMATS, package_members, write_package

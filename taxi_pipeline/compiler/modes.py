@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.beam.options import BeamOptions
-from components.errors import InputError
 from components.train import options as training
+from pipeline_tools.errors import InputError
 
 _MODES = ("read_mode", "preprocess_mode", "tfma_mode")
 _FIELDS = {name for name in BeamOptions.__dataclass_fields__ if not name.startswith("mode")}

@@ -18,9 +18,9 @@ from google.protobuf.json_format import MessageToDict
 from kfp import compiler
 from kfp.dsl.base_component import BaseComponent
 
-from components.errors import InputError
-from components.image import IMAGE
-from components.outputs import whole_file
+from pipeline_tools.atomic import whole_file
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.compiler.argo import ArgoSettings, lower, workflow_yaml
 from taxi_pipeline.compiler.modes import check_modes
 

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.outputs import whole_file
+from pipeline_tools.atomic import whole_file
 
 MEMBERS = (
     "tfx/components/testdata/external/csv/data.csv",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.extras import require
+from pipeline_tools.extras import require
 from taxi_pipeline.doctor.finding import Finding, Findings
 
 TIMEOUT = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from components.extras import MissingExtraError, require
+from pipeline_tools.extras import MissingExtraError, require
 from taxi_pipeline.doctor.finding import Finding, Findings
 
 TIMEOUT = 15.0

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.doctor.finding import Finding, Findings
 
 NAME = "taxi-pipeline"

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.doctor.finding import Finding, Findings
 
 TIMEOUT = 10.0

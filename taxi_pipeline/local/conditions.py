@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 _TOKEN = re.compile(
     r"""\s*(?:

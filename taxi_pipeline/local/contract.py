@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.parameters import cast
 from taxi_pipeline.local.plan import Task
 from taxi_pipeline.local.result import Artifact

@@ -9,7 +9,7 @@ from typing import Any
 
 from kfp.dsl.base_component import BaseComponent
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import read_documents
 from taxi_pipeline.local.executors import Function
 from taxi_pipeline.local.parameters import check_arguments

@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.needs import imported_modules
 from taxi_pipeline.local.placeholders import check_placeholders
 

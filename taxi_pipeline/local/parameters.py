@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 _NAMES = {
     "STRING": "text",

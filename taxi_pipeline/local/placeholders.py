@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 _PLACEHOLDER = re.compile(r"\{\{\$(.*?)\}\}")
 _KEYED = re.compile(

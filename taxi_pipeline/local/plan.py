@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.conditions import Condition, parse_condition
 from taxi_pipeline.local.executors import Executor, Function, read_executor
 from taxi_pipeline.local.platform import check_settings, settings_by_executor, time_limit

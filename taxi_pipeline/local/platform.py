@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 _MOUNTS = {
     "secretAsVolume": "a secret",

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.outputs import whole_file
+from pipeline_tools.atomic import whole_file
 from taxi_pipeline.local.result import RECORD_NAME, RunResult, RunStatus, Step
 from taxi_pipeline.local.rundir import RunDir
 

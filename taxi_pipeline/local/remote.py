@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from components import storage
-from components.errors import InputError
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
 
 
 @dataclass(frozen=True)

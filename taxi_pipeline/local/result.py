@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 SCHEMA_VERSION = 1
 """Version of the layout of `run.json`; it rises when a reader of the old layout would be misled."""

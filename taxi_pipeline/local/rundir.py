@@ -10,8 +10,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.errors import InputError
-from components.storage import SCHEME, is_remote
+from pipeline_tools.errors import InputError
+from pipeline_tools.storage import SCHEME, is_remote
 from taxi_pipeline.local.remote import RemoteDir, open_remote_dir
 
 

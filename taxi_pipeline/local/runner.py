@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local import launch
 from taxi_pipeline.local.needs import check_extras
 from taxi_pipeline.local.parameters import check_arguments

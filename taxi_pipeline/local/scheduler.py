@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.plan import Dag, Place, Task, is_group
 from taxi_pipeline.local.record import Record
 from taxi_pipeline.local.result import Artifact

@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components import storage
-from components.errors import InputError
-from components.extras import MissingExtraError
-from components.package_hash import PACKAGE_VARIABLE
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import MissingExtraError
+from pipeline_tools.package_hash import PACKAGE_VARIABLE
 from taxi_pipeline.local.contract import make_executor_input, read_outputs
 from taxi_pipeline.local.executors import Function, Importer
 from taxi_pipeline.local.launch import Ended, Launcher, NurseryLostError

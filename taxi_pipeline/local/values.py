@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.parameters import cast
 from taxi_pipeline.local.placeholders import fill_all
 from taxi_pipeline.local.result import Artifact

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.result import Step
 from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters
 

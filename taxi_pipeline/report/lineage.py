@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from components import storage
-from components.errors import InputError
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.result import Artifact, RunResult, Step
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.errors import InputError
-from components.extras import require
-from components.places import join, list_files
-from components.storage import is_remote
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
+from pipeline_tools.paths import join, list_files
+from pipeline_tools.storage import is_remote
 from taxi_pipeline.local.result import RECORD_NAME, RunResult
 from taxi_pipeline.report.choose import Judged, choose
 from taxi_pipeline.report.findings import find_data, find_features, find_matrix

@@ -10,9 +10,9 @@ import threading
 
 import click
 
-from components.errors import InputError
-from components.extras import require
 from components.serving.config import VersionPolicy, find_models
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
 
 NOTICE = (
     "For laptops, tests and rehearsals: no TLS, no authentication, one process. It is no substitute for TF-Serving in "

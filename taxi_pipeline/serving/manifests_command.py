@@ -6,9 +6,9 @@ import click
 import yaml
 
 from components.deployment.names import check_model_name
-from components.errors import InputError
 from components.tf_serving_deploy.manifests import manifests, rbac
 from components.tf_serving_deploy.options import ClusterOptions
+from pipeline_tools.errors import InputError
 
 
 @click.command("manifests")

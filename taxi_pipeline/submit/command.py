@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import read_spec
 from taxi_pipeline.local.parameters import parse_pairs, read_file
 from taxi_pipeline.local.progress import SYMBOLS, progress

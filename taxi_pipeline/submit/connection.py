@@ -23,7 +23,7 @@ import kfp_server_api
 import urllib3
 from kfp.client.token_credentials_base import TokenCredentialsBase
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
 """The environment variable that kfp.Client reads, too."""

@@ -14,8 +14,8 @@ from typing import Any
 import kfp_server_api
 from kfp.dsl.base_component import BaseComponent
 
-from components.errors import InputError
-from components.image import IMAGE
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.local.result import Step
 from taxi_pipeline.submit.connection import Access, Connection, ServiceError
 from taxi_pipeline.submit.cron import six_fields

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from kfp.dsl.base_component import BaseComponent
 
-from components.errors import InputError
-from components.image import IMAGE
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.compiler.package import SPEC_MEMBER, as_package, read_documents, write_package
 from taxi_pipeline.local.parameters import check_arguments
 

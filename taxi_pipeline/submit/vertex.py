@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 from kfp.dsl.base_component import BaseComponent
 
-from components.errors import InputError
-from components.extras import require
-from components.image import IMAGE
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.local.result import Step, StepStatus
 from taxi_pipeline.submit.connection import ServiceError
 from taxi_pipeline.submit.cron import five_fields

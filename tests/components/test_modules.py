@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.errors import InputError
 from components.modules import load_attribute, load_module, load_text
+from pipeline_tools.errors import InputError
 
 
 def write(path: Path, text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from components.image import IMAGE
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.doctor.packages import constrained_versions
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.image import IMAGE
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.doctor.packages import constrained_versions
 from tests.docker.test_definition import ROOT, argument, pinned
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components.errors import InputError
 from components.scores import accuracy, auc, log_losses
+from pipeline_tools.errors import InputError
 from taxi_pipeline.schema import LABEL_KEY
 
 pytestmark = pytest.mark.e2e

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.e2e
 STEP = """
 import json, sys
 from components.beam.options import BeamOptions
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 def main(step, bucket, project, region):
     options = BeamOptions(

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow", reason="needs taxi-pipeline[local]")
 pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
 
 import taxi_pipeline
-from components import storage
+from pipeline_tools import storage
 from taxi_pipeline.local import RunResult, run
 from taxi_pipeline.workflow1 import workflow1
 

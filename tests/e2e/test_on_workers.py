@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("tensorflow", reason="needs taxi-pipeline[local]")
 
 from components.beam.options import BeamOptions
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from tests.e2e.content import evaluated, transformed
 
 pytestmark = pytest.mark.e2e

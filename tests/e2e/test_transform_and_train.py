@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.schema import LABEL_KEY
 
 pytestmark = pytest.mark.e2e

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.schema import LABEL_KEY
 
 pytestmark = pytest.mark.e2e

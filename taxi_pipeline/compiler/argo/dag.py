@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler.argo import importers
 from taxi_pipeline.compiler.argo.caching import memoization
 from taxi_pipeline.compiler.argo.expressions import (

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 def encode(value: Any) -> str:

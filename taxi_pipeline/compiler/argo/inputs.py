@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler.argo.expressions import (
     Value,
     encoded,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler.argo.expressions import Value, encode, input_parameter, joined, quote, tag
 from taxi_pipeline.compiler.argo.names import described
 from taxi_pipeline.compiler.argo.pods import CACHE_OPT_OUT, Json, Pod, known, resources

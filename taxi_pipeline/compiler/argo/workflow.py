@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler.argo.dag import Lowering
 from taxi_pipeline.compiler.argo.expressions import encode
 from taxi_pipeline.compiler.argo.names import template_name

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.beam.options import BeamOptions
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 GOOD: dict[str, Any] = {
     "mode": "cloud",

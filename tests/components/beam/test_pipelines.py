@@ -17,7 +17,7 @@ from apache_beam.options.pipeline_options import (
 
 from components.beam.options import BeamOptions
 from components.beam.pipelines import flags, job_name, make_pipeline
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from tests.components.beam.test_options import GOOD
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.compare.compare import compare, flat_metrics
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 ROWS = 2000
 

@@ -7,7 +7,7 @@ import pytest
 
 from components.deployment.gate import NotBlessedError, pass_gate
 from components.deployment.names import check_model_name
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 def write_verdict(directory: Path, blessed: bool) -> str:

@@ -11,7 +11,7 @@ pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
 from google.cloud import storage
 
 from components.deployment.gcs_model_base import GcsModelBase
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 PLACE = "gs://bucket/models"
 

@@ -17,7 +17,7 @@ from components.deployment.golden import (
     write_requests,
 )
 from components.deployment.receipt import hash_tree, write_receipt
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 SCHEMA = """
 feature { name: "fare" type: FLOAT }
@@ -143,16 +143,18 @@ def test_the_receipt_tells_what_the_model_was_made_of(examples, evaluation, tmp_
     (model / "saved_model.pb").write_bytes(b"graph")
     before = hash_tree(model)
     write_requests(model, choose_requests(examples, evaluation, 10))
-    receipt = write_receipt(model, examples, Pass(True, "good", False), {"auc": 0.95}, ["components.errors"])
+    receipt = write_receipt(model, examples, Pass(True, "good", False), {"auc": 0.95}, ["pipeline_tools.errors"])
 
     assert json.loads((model / "assets.extra" / "receipt.json").read_text()) == receipt
     assert receipt["model_sha256"] == before == hash_tree(model)
     assert receipt["metrics"] == {"auc": 0.95}
     assert receipt["verdict"] == {"blessed": True, "reason": "good", "overridden": False}
-    assert set(receipt["code_modules_sha256"]) == {"components.errors"}
+    assert set(receipt["code_modules_sha256"]) == {"pipeline_tools.errors"}
     hashes = {receipt[name] for name in receipt if name.endswith("_sha256") and isinstance(receipt[name], str)}
     assert len(hashes) == 5
-    assert write_receipt(model, examples, Pass(True, "good", False), {"auc": 0.95}, ["components.errors"]) == receipt
+    assert (
+        write_receipt(model, examples, Pass(True, "good", False), {"auc": 0.95}, ["pipeline_tools.errors"]) == receipt
+    )
 
 
 def test_other_rows_are_another_receipt(examples, evaluation, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.deployment.model_base import LocalModelBase, open_model_base
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 
 def write_model(directory: Path, content: bytes = b"graph") -> Path:

@@ -14,7 +14,7 @@ import pytest
 
 from components.drift.distance import jensen_shannon, l_infinity, shares
 from components.drift.measure import measure_drift
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 
 SCHEMA = """
 feature { name: "colour" type: BYTES drift_comparator { infinity_norm { threshold: 0.2 } } }

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.errors import InputError
 from components.example_gen import write
+from pipeline_tools.errors import InputError
 
 from .conftest import HEADER, SCHEMA, plant, write_csv
 

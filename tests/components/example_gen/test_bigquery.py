@@ -28,11 +28,11 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 from kfp import dsl
 
 from components import plan_windows as plan_windows_step
-from components.errors import InputError
 from components.example_gen import bigquery
 from components.example_gen.plan import plan_read
 from components.example_gen.request import ReadParameters
 from components.plan_windows.plan import plan_windows
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.dry_run import dry_run
 from tests.google.fixtures import Google
 

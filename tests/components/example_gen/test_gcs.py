@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[local]")
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from tests.google.fixtures import Bucket, Google
 
 from .conftest import plant, write_csv

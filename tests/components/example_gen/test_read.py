@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from farmhash import Fingerprint64
 
-from components.errors import InputError
 from components.examples import read_schema
+from pipeline_tools.errors import InputError
 
 from .conftest import HEADER, plant, write_csv
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import InputError
 from components.serving.config import VersionPolicy, find_models
+from pipeline_tools.errors import InputError
 
 
 @pytest.fixture

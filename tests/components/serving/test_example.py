@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from components.errors import InputError
 from components.serving.example import encode_row
+from pipeline_tools.errors import InputError
 
 
 def test_a_row_is_a_tf_example_in_every_type():

@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("kubernetes")
 
 from components.deployment.golden import DisagreementError, GoldenRequest
-from components.errors import InputError
 from components.tf_serving_deploy.cluster import Cluster, RolloutError, roll_out
 from components.tf_serving_deploy.manifests import MANAGER
 from components.tf_serving_deploy.options import ClusterOptions
+from pipeline_tools.errors import InputError
 
 REQUESTS = [GoldenRequest("k1", {"fare": 1.0}, 0.25), GoldenRequest("k2", {"fare": 2.0}, 0.75)]
 PLACE = "gs://bucket/models/taxi"

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from components.errors import InputError
 from components.train import job
 from components.train.fit import fit
 from components.train.job import JobError, train_by_job
@@ -15,6 +14,7 @@ from components.train.manifests import INDEX, PODS, hosts
 from components.train.options import JobOptions, problems
 from components.train.request import Request, Workers
 from components.train.tf_config import read_tf_config
+from pipeline_tools.errors import InputError
 
 REQUEST = Request("gs://bucket/examples", "gs://bucket/transformed", "gs://bucket/graph", "my.model", "label")
 OPTIONS = JobOptions(working_dir="gs://bucket/work/", namespace="models", worker_image="r/i:1", deadline_seconds=30)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import InputError
 from components.train import local_workers
 from components.train.local_workers import WorkerError, train_by_workers
 from components.train.request import Request, Workers
+from pipeline_tools.errors import InputError
 
 REQUEST = Request("examples", "transformed", "graph", "my.model", "label")
 

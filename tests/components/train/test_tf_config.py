@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import InputError
 from components.train.tf_config import make_tf_config, read_tf_config
+from pipeline_tools.errors import InputError
 
 HOSTS = ["a:1", "b:2"]
 

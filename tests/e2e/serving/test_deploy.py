@@ -17,7 +17,6 @@ pytestmark = pytest.mark.e2e
 
 from components.deployment.gate import NotBlessedError  # noqa: E402
 from components.deployment.golden import DisagreementError, read_requests  # noqa: E402
-from components.errors import InputError  # noqa: E402
 from components.serving.client import (  # noqa: E402
     ClientError,
     DeadlineError,
@@ -25,6 +24,7 @@ from components.serving.client import (  # noqa: E402
     NoServerError,
     connect,
 )
+from pipeline_tools.errors import InputError  # noqa: E402
 
 
 def deploy_chain(chain, directory: Path, **parameters):

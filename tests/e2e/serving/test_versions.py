@@ -16,8 +16,8 @@ import pytest
 pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.e2e
 
-from components.errors import InputError  # noqa: E402
 from components.serving.client import connect  # noqa: E402
+from pipeline_tools.errors import InputError  # noqa: E402
 
 
 def wait_for(condition, seconds=20.0):

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.e2e
 from click.testing import CliRunner  # noqa: E402
 
 from components.deployment.golden import DisagreementError  # noqa: E402
-from components.errors import InputError  # noqa: E402
 from components.ml_engine_deploy.deploy import deploy  # noqa: E402
 from components.ml_engine_deploy.endpoint import Vertex, VertexError, share_traffic  # noqa: E402
 from components.serving.client import NoModelError  # noqa: E402
 from components.serving.vertex_client import VertexClient  # noqa: E402
+from pipeline_tools.errors import InputError  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from kfp import dsl
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import compile_package
 from taxi_pipeline.compiler.diff import differences
 from taxi_pipeline.compiler.diff_command import diff_command

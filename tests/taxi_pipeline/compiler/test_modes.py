@@ -7,8 +7,8 @@ import yaml
 from kfp import dsl
 
 from components import tfma_analyze, tft_preprocess
-from components.errors import InputError
-from components.image import IMAGE
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.compiler import check_modes, pipeline_yaml
 from taxi_pipeline.workflow1 import workflow1
 

@@ -7,8 +7,8 @@ import yaml
 from click.testing import CliRunner
 from kfp import dsl
 
-from components.errors import InputError
-from components.image import IMAGE
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.compiler import ArgoSettings, compile_package, package_members, pipeline_yaml, read_spec
 from taxi_pipeline.compiler.command import compile_command
 from taxi_pipeline.workflow1 import workflow1

@@ -7,7 +7,7 @@ from collections import namedtuple
 
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.doctor import Level, machine, packages
 from taxi_pipeline.doctor.google import check_credentials
 from taxi_pipeline.doctor.machine import available_memory, check_machine

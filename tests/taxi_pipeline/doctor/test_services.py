@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.doctor import Level
 from taxi_pipeline.doctor.endpoint import check_endpoint
 from taxi_pipeline.doctor.google import APIS, BUCKET_PERMISSIONS, PERMISSIONS, check_project

@@ -42,7 +42,7 @@ def half(data: Output[Dataset]):
 
 @component
 def bad_input():
-    from components.errors import InputError
+    from pipeline_tools.errors import InputError
 
     raise InputError("trips.csv, row 3, column fare: 'x' is no number; mend the row")
 

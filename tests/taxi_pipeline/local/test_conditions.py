@@ -1,6 +1,6 @@
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.conditions import parse_condition
 
 N = "inputs.parameter_values['pipelinechannel--n']"

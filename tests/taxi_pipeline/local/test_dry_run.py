@@ -7,7 +7,7 @@ from kfp import dsl
 pytest.importorskip("duckdb", reason="needs taxi-pipeline[local]")
 
 from components import IMAGE, example_gen
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.cli import cli
 from taxi_pipeline.local.dry_run import dry_run
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN

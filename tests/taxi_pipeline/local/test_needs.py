@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from components.extras import MissingExtraError
+from pipeline_tools.extras import MissingExtraError
 from taxi_pipeline.local.needs import check_extras, imported_modules
 
 SOURCE = """
@@ -39,4 +39,4 @@ def test_a_missing_extra_is_named_before_anything_starts(without_libraries):
 
 
 def test_what_no_extra_brings_is_the_business_of_the_step(without_libraries):
-    check_extras(["no_such_module_anywhere", "components.errors"])
+    check_extras(["no_such_module_anywhere", "pipeline_tools.errors"])

@@ -1,6 +1,6 @@
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.parameters import cast, complete, parse_pairs, read_file
 
 DEFINITIONS = {

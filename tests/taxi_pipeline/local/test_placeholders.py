@@ -1,6 +1,6 @@
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local.placeholders import check_placeholders, expand, fill, fill_all
 
 STEP = {

@@ -1,7 +1,7 @@
 import pytest
 from kfp import dsl
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import read_documents, read_spec
 from taxi_pipeline.local.plan import Place, read_plan
 

@@ -3,7 +3,7 @@
 import pytest
 from kfp import dsl
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import read_documents
 from taxi_pipeline.local import run
 from taxi_pipeline.local.plan import read_plan

@@ -15,7 +15,7 @@ from kfp.dsl import HTML, Artifact, Dataset, Input, Model, Output
 
 pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.local import NotUploadedError, RunResult, remote, run
 
 PLACE = "gs://bucket/runs/one"

@@ -8,7 +8,7 @@ import pytest
 from kfp import dsl
 from kfp.dsl import HTML, Output
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import compile_package
 from taxi_pipeline.local import RunFailedError, RunResult, run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from kfp import dsl
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline import report
 from taxi_pipeline.local import RunResult, run
 from tests.components.report.pages import Page

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("duckdb")
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.serving.trips import read_trips
 
 COLUMNS = {"fare": "FLOAT", "trip_start_hour": "INT", "trip_start_day": "INT", "company": "BYTES"}

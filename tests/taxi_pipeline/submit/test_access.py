@@ -6,7 +6,7 @@ import ssl
 import pytest
 import yaml
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.submit import Access, ServiceError, submit
 
 from .double import Double, refused, serve

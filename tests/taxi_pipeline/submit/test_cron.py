@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.submit.cron import five_fields, six_fields
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from kfp import dsl
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import compile_package, pipeline_yaml
 from taxi_pipeline.submit import Access, LostSightError, Recurrence, ServiceError, submit
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import compile_package
 from taxi_pipeline.submit import Target, submit_to_vertex
 from taxi_pipeline.workflow1 import workflow1

@@ -10,7 +10,7 @@ import yaml
 from pipelines import PIPELINES
 from schemas import pods, problems
 
-from components.image import IMAGE
+from pipeline_tools.image import IMAGE
 from taxi_pipeline.compiler import lower, pipeline_yaml, workflow_yaml
 from taxi_pipeline.workflows import WORKFLOWS, find_workflow
 

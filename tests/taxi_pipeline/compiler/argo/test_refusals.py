@@ -8,7 +8,7 @@ from kfp import dsl
 from kfp.dsl import Dataset
 from pipelines import add, component, count_all, make, numbers, read
 
-from components.errors import InputError
+from pipeline_tools.errors import InputError
 from taxi_pipeline.compiler import compile_package, lower, pipeline_yaml
 
 # kfp-kubernetes wants a protobuf that TensorFlow's metadata refuses on Python 3.10, so that it is not installed there.

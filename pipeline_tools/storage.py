@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from components.errors import InputError
-from components.extras import require
-from components.outputs import whole_directory, whole_file
+from pipeline_tools.atomic import whole_directory, whole_file
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
 
 SCHEME = "gs://"
 READER = "Storage Object Viewer"

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components import storage
-from components.outputs import whole_directory
+from pipeline_tools import storage
+from pipeline_tools.atomic import whole_directory
 
 
 def join(place: str | Path, *names: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.outputs import whole_directory, whole_file
+from pipeline_tools.atomic import whole_directory, whole_file
 
 
 def test_a_directory_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:

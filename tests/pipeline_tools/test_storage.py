@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
 
-from components import storage
-from components.errors import InputError
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
 
 
 def names(gcs) -> list[str]:

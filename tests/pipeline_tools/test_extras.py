@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from components.extras import MissingExtraError, require
+from pipeline_tools.extras import MissingExtraError, require
 
 
 def test_an_installed_module_is_returned() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.places import here, join, list_files, open_read, read_text, remove, whole_place, write_text
+from pipeline_tools.paths import here, join, list_files, open_read, read_text, remove, whole_place, write_text
 
 
 def half(place: str) -> None:
