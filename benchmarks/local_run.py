@@ -151,7 +151,7 @@ def main() -> None:
             arguments[name] = text
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode every import is two to three times dearer
 
-    from taxi_pipeline.compiler import pipeline_yaml
+    from pipeline_tools.compiler import pipeline_yaml
     from taxi_pipeline.workflow1 import workflow1
 
     results: dict[str, list[Took]] = {"ours": [], "kfp.local": []}

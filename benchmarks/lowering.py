@@ -11,8 +11,8 @@ from typing import Any
 
 from kfp import dsl
 
-from taxi_pipeline.compiler import lower, pipeline_yaml, workflow_yaml
-from taxi_pipeline.compiler.argo import manifest_size
+from pipeline_tools.compiler import lower, pipeline_yaml, workflow_yaml
+from pipeline_tools.compiler.argo import manifest_size
 
 
 def join(left: str, right: str) -> str:

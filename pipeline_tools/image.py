@@ -13,4 +13,4 @@ def _version() -> str:
 
 
 IMAGE = f"taxi-pipeline-python:{_version()}"
-"""Default image of every step. ``taxi_pipeline.compiler.compile_package(image=…)`` puts another in its place."""
+"""Default image of every step. ``pipeline_tools.compiler.compile_package(image=…)`` puts another in its place."""

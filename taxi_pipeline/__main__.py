@@ -1,6 +1,6 @@
 """`python -m taxi_pipeline` is the command line."""
 
-from taxi_pipeline.cli import main
+from pipeline_tools.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
 """`python -m taxi_pipeline.client`: `taxi-pipeline predict` under its name of 2018, with the flags of then."""
 
-from taxi_pipeline.cli import run_reporting_errors
+from pipeline_tools.cli.main import run_reporting_errors
 from taxi_pipeline.serving.command import predict_command
 
 if __name__ == "__main__":

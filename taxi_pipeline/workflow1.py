@@ -165,6 +165,6 @@ def workflow1(
 
 
 if __name__ == "__main__":
-    from taxi_pipeline.compiler.command import compile_main
+    from pipeline_tools.cli.compile import compile_main
 
     compile_main("workflow1")

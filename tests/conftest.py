@@ -39,7 +39,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 @pytest.fixture(scope="session")
 def workflow1_run(tmp_path_factory: pytest.TempPathFactory):
     """One run of workflow1 with its defaults, on the bundled trips, that all end-to-end tests look at."""
-    from taxi_pipeline.local import run
+    from pipeline_tools.local import run
     from taxi_pipeline.workflow1 import workflow1
 
     return run(workflow1, run_dir=tmp_path_factory.mktemp("runs") / "workflow1")

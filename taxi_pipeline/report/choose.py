@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline_tools.errors import InputError
-from taxi_pipeline.local.result import Step
+from pipeline_tools.runs.result import Step
 from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters
 
 

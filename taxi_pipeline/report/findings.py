@@ -11,7 +11,7 @@ from taxi_pipeline.report.choose import Judged
 from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters
 
 if TYPE_CHECKING:
-    from taxi_pipeline.local.result import Step
+    from pipeline_tools.runs.result import Step
 
 
 def find_data(lineage: Lineage, judged: Judged) -> Data:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
-from taxi_pipeline.local.result import Artifact, RunResult, Step
+from pipeline_tools.runs.result import Artifact, RunResult, Step
 
 
 class Copies:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
 from pipeline_tools.paths import join, list_files
+from pipeline_tools.runs.result import RECORD_NAME, RunResult
 from pipeline_tools.storage import is_remote
-from taxi_pipeline.local.result import RECORD_NAME, RunResult
 from taxi_pipeline.report.choose import Judged, choose
 from taxi_pipeline.report.findings import find_data, find_features, find_matrix
 from taxi_pipeline.report.lineage import Copies, Lineage

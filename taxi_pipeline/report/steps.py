@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from taxi_pipeline.local.result import RunResult, Step
+from pipeline_tools.runs.result import RunResult, Step
 
 if TYPE_CHECKING:
     from components.report.run import Link, Run, RunStep

@@ -3,7 +3,7 @@
 import pytest
 
 import components
-from taxi_pipeline.compiler import read_spec
+from pipeline_tools.compiler import read_spec
 
 FACTORIES = [each for each in map(vars(components).get, components.__all__) if hasattr(each, "component_spec")]
 

@@ -15,9 +15,9 @@ import yaml
 from interpreter import Interpreter
 from schemas import SCHEMA, reachable
 
-from taxi_pipeline.compiler import ArgoSettings, compile_package, lower, pipeline_yaml, read_spec, workflow_yaml
+from pipeline_tools.cli.pipelines import WORKFLOWS, find_workflow
+from pipeline_tools.compiler import ArgoSettings, compile_package, lower, pipeline_yaml, read_spec, workflow_yaml
 from taxi_pipeline.workflow1 import workflow1
-from taxi_pipeline.workflows import WORKFLOWS, find_workflow
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
 

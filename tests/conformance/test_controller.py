@@ -15,7 +15,7 @@ import pytest
 from cluster import CONFIG_MAPS, NAMESPACE, ApiServer, Kubelet, run_workflow
 from interpreter import Interpreter
 
-from taxi_pipeline.compiler import ArgoSettings, lower, pipeline_yaml
+from pipeline_tools.compiler import ArgoSettings, lower, pipeline_yaml
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from pipeline_tools.doctor.packages import constrained_versions
 from pipeline_tools.image import IMAGE
-from taxi_pipeline.doctor.packages import constrained_versions
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline_tools.doctor.packages import constrained_versions
 from pipeline_tools.image import IMAGE
-from taxi_pipeline.doctor.packages import constrained_versions
 from tests.docker.test_definition import ROOT, argument, pinned
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(1800)]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from taxi_pipeline.compiler import lower, pipeline_yaml
-from taxi_pipeline.local import run
+from pipeline_tools.compiler import lower, pipeline_yaml
+from pipeline_tools.local import run
 from taxi_pipeline.workflow1 import workflow1
-from tests.taxi_pipeline.local import constructs
+from tests.pipeline_tools.local import constructs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "taxi_pipeline" / "compiler" / "argo"))
 

@@ -12,7 +12,7 @@ pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
 
 import taxi_pipeline
 from pipeline_tools import storage
-from taxi_pipeline.local import RunResult, run
+from pipeline_tools.local import RunResult, run
 from taxi_pipeline.workflow1 import workflow1
 
 from .conftest import ROWS, STEPS

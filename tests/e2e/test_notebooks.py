@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from taxi_pipeline.local import RunResult
+from pipeline_tools.local import RunResult
 from tests.components.report.pages import Page
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))

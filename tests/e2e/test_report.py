@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_tools.local import RunResult
 from taxi_pipeline import report
-from taxi_pipeline.local import RunResult
 from tests.browser import chromium, needs_chromium
 from tests.components.report.looks import check_looks
 from tests.components.report.pages import Page, slice_numbers

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kfp import local
 
-from taxi_pipeline.local import RunResult, run
+from pipeline_tools.local import RunResult, run
 from taxi_pipeline.workflow1 import workflow1
 
 from ..taxi_pipeline.local import constructs

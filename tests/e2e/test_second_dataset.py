@@ -10,7 +10,7 @@ from kfp import dsl
 from sklearn.datasets import load_breast_cancer
 
 from components import compare, example_gen, tfma_analyze, tft_preprocess, train
-from taxi_pipeline.local import run
+from pipeline_tools.local import run
 
 pytestmark = pytest.mark.e2e
 

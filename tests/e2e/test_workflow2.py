@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from taxi_pipeline.local import RunFailedError, run
+from pipeline_tools.local import RunFailedError, run
 from taxi_pipeline.workflow2 import workflow2
 
 pytestmark = pytest.mark.e2e

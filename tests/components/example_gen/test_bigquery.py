@@ -33,7 +33,7 @@ from components.example_gen.plan import plan_read
 from components.example_gen.request import ReadParameters
 from components.plan_windows.plan import plan_windows
 from pipeline_tools.errors import InputError
-from taxi_pipeline.local.dry_run import dry_run
+from pipeline_tools.local.dry_run import dry_run
 from tests.google.fixtures import Google
 
 from .conftest import DERIVED, HEADER
@@ -151,7 +151,7 @@ from components.beam.options import BeamOptions
 from components.example_gen.read import read_examples
 from components.example_gen.request import ReadParameters
 from components.plan_windows.plan import plan_windows
-from taxi_pipeline.local.dry_run import dry_run
+from pipeline_tools.local.dry_run import dry_run
 given, outputs = map(json.loads, sys.argv[1:])
 if "workers" in given:
     given["workers"] = BeamOptions(**given["workers"])

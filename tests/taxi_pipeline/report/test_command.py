@@ -7,8 +7,8 @@ import pytest
 from kfp import dsl
 
 from pipeline_tools.errors import InputError
+from pipeline_tools.local import RunResult, run
 from taxi_pipeline import report
-from taxi_pipeline.local import RunResult, run
 from tests.components.report.pages import Page
 
 pytest.importorskip("jinja2")

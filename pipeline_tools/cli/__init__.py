@@ -1,0 +1,1 @@
+"""The command line: a frame in which each package registers its commands."""

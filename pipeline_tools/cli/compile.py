@@ -1,0 +1,87 @@
+"""`taxi-pipeline compile`, and what `python -m taxi_pipeline.workflowN` calls."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from kfp.dsl.base_component import BaseComponent
+
+from pipeline_tools.cli.main import run_reporting_errors
+from pipeline_tools.cli.pipelines import find_workflow
+from pipeline_tools.compiler.argo import ArgoSettings
+from pipeline_tools.compiler.package import FORMATS, package_members, write_package
+from pipeline_tools.errors import InputError
+
+
+@click.command("compile")
+@click.argument("workflow")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.tar.gz here.")
+@click.option("--image", help="Image to run the components in, instead of this version's own.")
+@click.option(
+    "--format",
+    "package_format",
+    type=click.Choice(FORMATS),
+    default="both",
+    show_default=True,
+    help="kfp: the KFP v2 specification alone; argo: the Argo Workflow in its place.",
+)
+@click.option("--service-account", default=ArgoSettings.service_account, show_default=True, help="Of the Argo pods.")
+@click.option("--memoize", metavar="AGE", help="Let Argo answer from results that are no older, as 24h.")
+@click.option("--helper-image", default=ArgoSettings.helper_image, show_default=True, help="Runs importers in Argo.")
+@click.option(
+    "--argo-patch",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML laid over the Argo Workflow as a JSON merge patch (RFC 7386), to override its defaults.",
+)
+def compile_command(
+    workflow: str,
+    output: Path | None,
+    image: str | None,
+    package_format: str,
+    service_account: str,
+    memoize: str | None,
+    helper_image: str,
+    argo_patch: Path | None,
+) -> None:
+    """Compile WORKFLOW to a package: for the Pipelines UI, and for a cluster that has Argo Workflows alone.
+
+    WORKFLOW is workflow1, or a pipeline of your own as module:function.
+
+    \b
+    Examples:
+      taxi-pipeline compile workflow1
+      taxi-pipeline compile workflow1 --format argo -o workflow1-argo.tar.gz
+      taxi-pipeline compile my_project.pipelines:churn -o churn.tar.gz --image registry.example/churn:1
+    """  # noqa: D301
+    pipeline = find_workflow(workflow)
+    if not isinstance(pipeline, BaseComponent):
+        raise InputError(f"{workflow} is compiled already")
+    patch = _patch(argo_patch) if argo_patch else {}
+    settings = ArgoSettings(service_account, memoize, helper_image=helper_image, patch=patch)
+    members = package_members(pipeline, image=image, format=package_format, argo=settings)
+    click.echo(write_package(members, output or f"{pipeline.name}.tar.gz"))
+    for name, text in sorted(members.items()):
+        click.echo(f"  {name}: {len(text.encode()):,} bytes", err=True)
+
+
+def compile_main(workflow: str) -> None:
+    """Be the command line of a workflow's own module: ``taxi-pipeline compile WORKFLOW`` with the arguments given.
+
+    Args:
+        workflow: Its name.
+    """
+    run_reporting_errors(lambda: compile_command([workflow, *sys.argv[1:]], f"python -m taxi_pipeline.{workflow}"))
+
+
+def _patch(path: Path) -> dict[str, Any]:
+    try:
+        patch = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML: {error}") from error
+    if not isinstance(patch, dict):
+        raise InputError(f"{path}: a patch is a mapping, such as `spec: {{ttlStrategy: null}}`")
+    return patch

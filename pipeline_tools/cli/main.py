@@ -1,0 +1,77 @@
+"""The command line: each room brings its own command, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+
+import click
+
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import MissingExtraError
+
+COMMANDS = {
+    "compile": "pipeline_tools.cli.compile:compile_command",
+    "diff": "pipeline_tools.cli.diff:diff_command",
+    "doctor": "pipeline_tools.cli.doctor:doctor_command",
+    "endpoint": "taxi_pipeline.serving.endpoint_command:endpoint_command",
+    "manifests": "taxi_pipeline.serving.manifests_command:manifests_command",
+    "predict": "taxi_pipeline.serving.command:predict_command",
+    "report": "taxi_pipeline.report.command:report_command",
+    "run": "pipeline_tools.cli.run:run_command",
+    "serve": "taxi_pipeline.serving.command:serve_command",
+    "submit": "pipeline_tools.cli.submit:submit_command",
+}
+"""Command name -> where its click command lives."""
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command when it is asked for: `--help` stays quick, and no command pays for another."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="taxi-pipeline")
+def cli() -> None:
+    """Chicago taxi trips from raw rows to a judged, served model, on Kubeflow Pipelines v2.
+
+    \b
+    Examples:
+      taxi-pipeline run workflow1
+      taxi-pipeline run workflow1 --param train_steps=2000 --run-dir runs/longer
+      taxi-pipeline compile workflow1 -o workflow1.tar.gz
+      taxi-pipeline submit workflow1 --endpoint http://localhost:8080 --wait
+    """  # noqa: D301
+
+
+def main() -> None:
+    """Run the command line."""
+    run_reporting_errors(cli)
+
+
+def run_reporting_errors(command: Callable[[], object]) -> None:
+    """Run a command; an error that a person can mend is one message and exit code 2, never a traceback.
+
+    Args:
+        command: What to run.
+    """
+    try:
+        command()
+    except (InputError, MissingExtraError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""`taxi-pipeline run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from pipeline_tools.cli.pipelines import find_workflow
+from pipeline_tools.compiler import read_spec
+from pipeline_tools.local.dry_run import dry_run as plan_reads
+from pipeline_tools.local.launcher import Isolation
+from pipeline_tools.local.runner import run
+from pipeline_tools.runs.progress import progress
+from pipeline_tools.runs.result import NotUploadedError, RunInterruptedError, RunResult
+from pipeline_tools.runs.summary import print_summary
+from pipeline_tools.spec.parameters import parse_pairs, read_file
+
+_PIPE_WIDTH = 160
+
+
+@click.command("run")
+@click.argument("workflow")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; repeat for more.")
+@click.option(
+    "--params-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="YAML or JSON file of parameters; --param goes before it.",
+)
+@click.option(
+    "--run-dir",
+    metavar="DIRECTORY",
+    help="Where everything shall lie; new or empty, here or gs://bucket/folder. Default: runs/WORKFLOW-TIME-ID.",
+)
+@click.option("--parallelism", type=click.IntRange(min=1), help="Steps that run at a time. Default: one a CPU.")
+@click.option(
+    "--isolation",
+    type=click.Choice(["fork", "process"]),
+    help="Fork steps from a process with everything imported, or start each afresh. Default: fork on Linux.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print run.json to standard output, everything else to error.")
+@click.option("--dry-run", is_flag=True, help="Print what would be read, with BigQuery the bytes too; run nothing.")
+@click.pass_context
+def run_command(
+    ctx: click.Context,
+    workflow: str,
+    params: tuple[str, ...],
+    params_file: Path | None,
+    run_dir: str | None,
+    parallelism: int | None,
+    isolation: Isolation | None,
+    as_json: bool,
+    dry_run: bool,
+) -> None:
+    """Run WORKFLOW on this machine, with no cluster and no container.
+
+    WORKFLOW is workflow1, a pipeline of your own as module:function, or a compiled package (.tar.gz) or specification
+    (.yaml). Exit code: 0 succeeded, 1 a step failed, 2 bad input and nothing started, 130 Ctrl-C.
+
+    \b
+    Examples:
+      taxi-pipeline run workflow1
+      taxi-pipeline run workflow1 --param train_steps=2000 --param hidden_units='[64, 32]'
+      taxi-pipeline run workflow1 --dry-run
+      taxi-pipeline run workflow1.tar.gz --params-file params.yaml --run-dir runs/one --json
+      taxi-pipeline run workflow1 --run-dir gs://my-bucket/runs/one
+    """  # noqa: D301
+    pipeline = find_workflow(workflow)
+    definitions = read_spec(pipeline)["root"].get("inputDefinitions", {}).get("parameters", {})
+    arguments = {**(read_file(params_file) if params_file else {}), **parse_pairs(params, definitions)}
+    if dry_run:
+        for step, plan in plan_reads(pipeline, arguments):
+            click.echo(f"-- {step}\n{plan}\n")
+        return
+    errors = Console(stderr=True)
+    try:
+        with progress(errors) as observer:
+            result = run(
+                pipeline,
+                arguments,
+                run_dir=run_dir,
+                parallelism=parallelism,
+                isolation=isolation,
+                raise_on_error=False,
+                observer=observer,
+            )
+    except RunInterruptedError as interrupted:
+        _show(interrupted.result, as_json=as_json)
+        ctx.exit(128 + interrupted.signal)
+    except NotUploadedError as error:
+        _show(error.result, as_json=as_json)
+        click.echo(f"error: {error}", err=True)
+        ctx.exit(1)
+    _show(result, as_json=as_json)
+    ctx.exit(0 if result.status == "succeeded" else 1)
+
+
+def _show(result: RunResult, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    else:
+        console = Console()
+        # A pipe has no width: leave lines long enough that a metric is not broken in two.
+        print_summary(console if console.is_terminal else Console(width=_PIPE_WIDTH), result)

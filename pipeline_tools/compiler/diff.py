@@ -1,0 +1,179 @@
+"""Say in words what changed between two packages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Facts = dict[tuple[str, str, str], Any]
+"""What a package says: (kind, subject, aspect) -> value."""
+
+
+def differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
+    """Compare two pipelines.
+
+    Args:
+        before: The documents of a package, as `pipeline_tools.compiler.package.read_documents` gives them.
+        after: The documents of the other.
+
+    Returns:
+        One line for each change: tasks, edges, parameters, images, resources and other settings, code. Empty if the
+        two do the same; names that nobody sees (of components and executors) and the version of the KFP SDK do not
+        count.
+    """
+    old, new = dict(_facts(before)), dict(_facts(after))
+    lines = []
+    whole = {key[:2] for key in {*old} ^ {*new} if not key[2]}  # what was added or removed as a whole
+    for key in sorted({*old, *new}, key=lambda key: (_ORDER[key[0]], key)):
+        kind, subject, aspect = key
+        if aspect and (kind, subject) in whole:
+            continue
+        line = _line(kind, subject, aspect, old.get(key, _NOTHING), new.get(key, _NOTHING))
+        if line:
+            lines.append(line)
+    return lines
+
+
+_NOTHING = object()
+_ORDER = {kind: at for at, kind in enumerate(("pipeline", "parameter", "task", "edge", "output"))}
+
+
+def _line(kind: str, subject: str, aspect: str, old: Any, new: Any) -> str:
+    if old == new:
+        return ""
+    name = " ".join(part for part in (kind, subject) if part)
+    what = f"{name}: {aspect}" if aspect else name
+    if old is _NOTHING:
+        return f"{what} added" + (f" ({_shown(new)})" if aspect and aspect != "code" else "")
+    if new is _NOTHING:
+        return f"{what} removed" + (f" (was {_shown(old)})" if aspect and aspect != "code" else "")
+    if aspect == "code":
+        return f"{what} changed ({_changed_lines(old, new)} lines)"
+    return f"{what} changed from {_shown(old)} to {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) and value and "\n" not in value else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _changed_lines(old: str, new: str) -> int:
+    import difflib
+
+    changes = difflib.ndiff(old.splitlines(), new.splitlines())
+    return sum(change.startswith(("+ ", "- ")) for change in changes)
+
+
+def _facts(documents: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, str, str], Any]]:
+    spec, *platforms = documents
+    kubernetes: dict[str, Any] = {}
+    for document in platforms:
+        kubernetes |= document.get("platforms", {}).get("kubernetes", {})
+    for name, value in spec["pipelineInfo"].items():
+        yield ("pipeline", "", name), value
+    for name, value in kubernetes.get("pipelineConfig", {}).items():
+        yield ("pipeline", "", name), value
+    for name, definition in spec["root"].get("inputDefinitions", {}).get("parameters", {}).items():
+        yield ("parameter", name, ""), "there"
+        yield ("parameter", name, "type"), definition.get("parameterType")
+        if "defaultValue" in definition:
+            yield ("parameter", name, "default"), _whole(definition["defaultValue"])
+    settings = kubernetes.get("deploymentSpec", {}).get("executors", {})
+    yield from _dag_facts(spec, spec["root"], settings, "")
+
+
+def _dag_facts(
+    spec: Mapping[str, Any], component: Mapping[str, Any], settings: Mapping[str, Any], path: str
+) -> Iterator[tuple[tuple[str, str, str], Any]]:
+    dag = component["dag"]
+    for name, task in dag.get("tasks", {}).items():
+        where = f"{path}{name}"
+        inner = spec["components"][task["componentRef"]["name"]]
+        yield ("task", where, ""), "there"
+        yield from _task_facts(task, where)
+        for producer in task.get("dependentTasks", []):
+            yield ("edge", f"{path}{producer} -> {where}", ""), True
+        if "dag" in inner:
+            yield from _dag_facts(spec, inner, settings, f"{where}/")
+        else:
+            label = inner["executorLabel"]
+            executor = spec["deploymentSpec"]["executors"][label]
+            yield from _executor_facts(executor, settings.get(label, {}), where)
+    for kind in ("parameters", "artifacts"):
+        for name, source in dag.get("outputs", {}).get(kind, {}).items():
+            yield ("output", f"{path}{name}", "source"), source
+
+
+def _task_facts(task: Mapping[str, Any], where: str) -> Iterator[tuple[tuple[str, str, str], Any]]:
+    shown = task.get("taskInfo", {}).get("name")
+    if shown and shown != where.rpartition("/")[2]:
+        yield ("task", where, "display name"), shown
+    for name, source in task.get("inputs", {}).get("parameters", {}).items():
+        yield ("task", where, f"input {name}"), _source(source)
+    for name, source in task.get("inputs", {}).get("artifacts", {}).items():
+        yield ("task", where, f"input {name}"), _source(source)
+    policy = task.get("triggerPolicy", {})
+    if "condition" in policy:
+        yield ("task", where, "condition"), policy["condition"]
+    if "strategy" in policy:
+        yield ("task", where, "runs after failures too"), True
+    for name in ("parameterIterator", "artifactIterator", "iteratorPolicy"):
+        if name in task:
+            yield ("task", where, "loop" if "Iterator" in name else "loop's policy"), task[name]
+    for name, value in task.get("retryPolicy", {}).items():
+        yield ("task", where, f"retry {name}"), _whole(value)
+    yield ("task", where, "caching"), "on" if task.get("cachingOptions", {}).get("enableCache") else "off"
+
+
+def _source(source: Mapping[str, Any]) -> Any:
+    """Where an input comes from, as a person would say it."""
+    picked = source.get("parameterExpressionSelector", "").removeprefix("parseJson(string_value)")
+    if "componentInputParameter" in source:
+        return f"parameter {source['componentInputParameter'].removeprefix('pipelinechannel--')}{picked}"
+    if "componentInputArtifact" in source:
+        return f"artifact {source['componentInputArtifact'].removeprefix('pipelinechannel--')}"
+    for field, key in (("taskOutputParameter", "outputParameterKey"), ("taskOutputArtifact", "outputArtifactKey")):
+        if field in source:
+            return f"{source[field]['producerTask']}.{source[field][key]}{picked}"
+    if "taskFinalStatus" in source:
+        return f"status of {source['taskFinalStatus']['producerTask']}"
+    return _whole(source.get("runtimeValue", {}).get("constant"))
+
+
+def _executor_facts(
+    executor: Mapping[str, Any], settings: Mapping[str, Any], where: str
+) -> Iterator[tuple[tuple[str, str, str], Any]]:
+    container = executor.get("container", {})
+    if "image" in container:
+        yield ("task", where, "image"), container["image"]
+    if container:
+        yield ("task", where, "code"), "\n".join([*container.get("command", []), *container.get("args", [])])
+    for item in container.get("env", []):
+        yield ("task", where, f"environment {item['name']}"), item.get("value", "")
+    resources = container.get("resources", {})
+    newer = {name for name in resources if name.startswith("resource")}
+    for name, value in resources.items():
+        if name == "accelerator":
+            for part, given in value.items():
+                if f"resource{part.capitalize()}" not in value:
+                    yield ("task", where, f"accelerator {part}"), given
+        elif f"resource{name[0].upper()}{name[1:]}" not in newer:
+            yield ("task", where, _words(name.removeprefix("resource"))), value
+    for name, value in executor.get("importer", {}).items():
+        yield ("task", where, f"importer {name}"), value
+    for name, value in settings.items():
+        yield ("task", where, f"kubernetes {name}"), value
+
+
+def _words(name: str) -> str:
+    """Turn ``CpuLimit`` into ``cpu limit``."""
+    return "".join(f" {character.lower()}" if character.isupper() else character for character in name).strip()
+
+
+def _whole(value: Any) -> Any:
+    """Write a whole number without a fraction: the specification knows one kind of number only."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+__all__ = ["differences"]

@@ -1,0 +1,280 @@
+"""A pipeline and its package: the tar.gz that is uploaded, and that the local runner executes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.protobuf.json_format import MessageToDict
+from kfp import compiler
+from kfp.dsl.base_component import BaseComponent
+
+from components.lib.checks import check_modes
+from pipeline_tools.atomic import whole_file
+from pipeline_tools.compiler.argo import ArgoSettings, lower, workflow_yaml
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
+
+SPEC_MEMBER = "pipeline.yaml"
+"""The member that the Pipelines UI looks for, by exactly this name."""
+WORKFLOW_MEMBER = "workflow.yaml"
+"""The member that ``argo submit`` takes."""
+FORMATS = ("both", "kfp", "argo")
+"""What a package may hold."""
+LARGEST_PARAMETERS = 10_000
+"""Bytes of JSON that the Pipelines backend keeps of an Argo manifest's parameters."""
+
+
+def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
+    """Compile a pipeline to the text of its KFP v2 specification.
+
+    Args:
+        pipeline: What ``@dsl.pipeline`` (or ``@dsl.component``) made.
+        image: The image to run our components in, and their Beam workers, instead of the one of this version of the
+            package.
+
+    Returns:
+        YAML: one document, or two where the pipeline has Kubernetes settings. The same pipeline gives the same text.
+
+    Raises:
+        InputError: A step asks for Beam workers, and the pipeline itself fixes options that cannot be.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / SPEC_MEMBER
+        compiler.Compiler().compile(pipeline, str(path))
+        text = _commented(path.read_text(encoding="utf-8"))
+    check_modes(MessageToDict(pipeline.pipeline_spec))
+    if image is None or image == IMAGE:
+        return text
+    documents = list(yaml.safe_load_all(text))
+    # A pipeline in which nothing names it stays as it is, byte by byte.
+    return yaml.safe_dump_all(documents, sort_keys=True) if _replace_image(documents[0], image) else text
+
+
+def _replace_image(spec: dict[str, Any], image: str) -> bool:
+    """Name another image where a specification names ours, and tell whether it did anywhere."""
+    replaced = False
+    for executor in spec.get("deploymentSpec", {}).get("executors", {}).values():
+        if executor.get("container", {}).get("image") == IMAGE:
+            executor["container"]["image"] = image
+            replaced = True
+    for component in (spec["root"], *spec.get("components", {}).values()):
+        for name, definition in component.get("inputDefinitions", {}).get("parameters", {}).items():
+            own = ("", IMAGE) if name == "worker_image" else (IMAGE,)
+            if definition.get("defaultValue") in own:
+                definition["defaultValue"] = image
+                replaced = True
+    return replaced
+
+
+def _commented(text: str) -> str:
+    """Mend the comment that KFP writes above a specification: a default of several lines leaves it after the first."""
+    lines = text.split("\n")
+    body = next(at for at, line in enumerate(lines) if line in ("components:", "deploymentSpec:", "deploymentSpec: {}"))
+    return "\n".join([*(line if line.startswith("#") else f"#    {line}" for line in lines[:body]), *lines[body:]])
+
+
+def write_package(members: Mapping[str, str], path: str | os.PathLike[str]) -> Path:
+    """Write a package whose bytes depend on its members alone.
+
+    Owner, times, order and compression are fixed: the deflate stream is stored, not compressed, because two zlib
+    builds compress the same text to different bytes.
+
+    Args:
+        members: Text by member name.
+        path: Where to write; the name must end in ``.tar.gz``.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: The name does not end in ``.tar.gz``.
+    """
+    target = Path(path)
+    if not target.name.endswith(".tar.gz"):
+        raise InputError(f"{target}: a package is a .tar.gz file; give a name that ends so")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in sorted(members):
+            content = members[name].encode()
+            info = tarfile.TarInfo(name)  # owner 0, time 0, mode 0644
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    with whole_file(target) as scratch:
+        scratch.write_bytes(_gzip_stored(buffer.getvalue()))
+    return target
+
+
+def compile_package(
+    pipeline: BaseComponent,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    image: str | None = None,
+    format: str = "both",  # noqa: A002 (it is what the command line calls it)
+    argo: ArgoSettings | None = None,
+) -> Path:
+    """Compile a pipeline to the package that the Pipelines UI takes as an upload.
+
+    Args:
+        pipeline: What ``@dsl.pipeline`` made.
+        path: Where to write; default ``<pipeline name>.tar.gz`` in the working directory.
+        image: The image to run our components in, instead of the one of this version of the package.
+        format: What the package holds: ``both`` (the KFP v2 specification as ``pipeline.yaml``, and beside it the Argo
+            Workflow as ``workflow.yaml``), ``kfp`` (the specification alone), or ``argo`` (the Argo Workflow as
+            ``pipeline.yaml``, for Pipelines installations that take Argo manifests).
+        argo: Choices for the Argo Workflow.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: The name does not end in ``.tar.gz``, the format is unknown, or the pipeline has something that an
+            Argo Workflow cannot express.
+    """
+    if path is None:
+        path = f"{pipeline.name}.tar.gz"
+    return write_package(package_members(pipeline, image=image, format=format, argo=argo), path)
+
+
+def package_members(
+    pipeline: BaseComponent,
+    *,
+    image: str | None = None,
+    format: str = "both",  # noqa: A002
+    argo: ArgoSettings | None = None,
+) -> dict[str, str]:
+    """Compile a pipeline to the members of its package, without writing it; otherwise as `compile_package`.
+
+    Returns:
+        Text by member name.
+    """
+    if format not in FORMATS:
+        raise InputError(f"{format!r} is no format of a package; give one of {', '.join(FORMATS)}")
+    spec = pipeline_yaml(pipeline, image=image)
+    if format == "kfp":
+        return {SPEC_MEMBER: spec}
+    try:
+        manifest = lower(spec, argo)
+    except InputError as error:
+        raise InputError(f"{error}. A package without an Argo Workflow can be had with the format `kfp`") from error
+    if format == "both":
+        return {SPEC_MEMBER: spec, WORKFLOW_MEMBER: workflow_yaml(manifest)}
+    parameters = json.dumps(manifest["spec"]["arguments"].get("parameters", []))
+    if len(parameters) > LARGEST_PARAMETERS:
+        raise InputError(
+            f"the defaults of the pipeline's parameters take {len(parameters):,} bytes, the Pipelines backend takes "
+            f"{LARGEST_PARAMETERS:,} with an Argo manifest; shorten them"
+        )
+    return {SPEC_MEMBER: workflow_yaml(manifest)}
+
+
+def as_package(source: BaseComponent | str | os.PathLike[str], directory: Path, *, image: str | None = None) -> Path:
+    """Give the package of a pipeline: compiled now, or as it was given.
+
+    Args:
+        source: What ``@dsl.pipeline`` made, or the path of a package (``.tar.gz``) or specification (``.yaml``).
+        directory: Where to write a package that is compiled now.
+        image: The image to run our components in, of a pipeline that is compiled now.
+
+    Returns:
+        Its path. The package has an Argo Workflow too, unless the pipeline has what no Argo Workflow can express.
+    """
+    if not isinstance(source, BaseComponent):
+        return Path(source)
+    path = directory / f"{source.name}.tar.gz"
+    try:
+        return compile_package(source, path, image=image)
+    except InputError:
+        return compile_package(source, path, image=image, format="kfp")
+
+
+def read_spec(source: BaseComponent | str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the pipeline specification out of a package, a YAML file or a pipeline.
+
+    Args:
+        source: As for `read_documents`.
+
+    Returns:
+        A KFP v2 ``PipelineSpec`` as a dictionary.
+
+    Raises:
+        InputError: The file is missing, is no package, or holds no pipeline specification.
+    """
+    return read_documents(source)[0]
+
+
+def read_documents(source: BaseComponent | str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Read the specification and what goes with it out of a package, a YAML file or a pipeline.
+
+    Args:
+        source: A ``.tar.gz`` package, a ``.yaml`` file, or what ``@dsl.pipeline`` made (it is compiled first, so that
+            what comes back is what would be uploaded).
+
+    Returns:
+        The ``PipelineSpec``; after it the ``PlatformSpec`` where the pipeline has Kubernetes settings.
+
+    Raises:
+        InputError: The file is missing, is no package, or holds no pipeline specification.
+    """
+    if isinstance(source, BaseComponent):
+        return _documents(pipeline_yaml(source), source.name)
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name a package (.tar.gz) or a specification (.yaml)")
+    if path.name.endswith((".yaml", ".yml")):
+        return _documents(path.read_text(encoding="utf-8"), str(path))
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            member = archive.extractfile(SPEC_MEMBER)
+            assert member is not None, SPEC_MEMBER
+            text = member.read().decode()
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: not a package (a .tar.gz): {error}") from error
+    except (KeyError, AssertionError) as error:
+        raise InputError(f"{path}: the package has no file member named {SPEC_MEMBER}") from error
+    return _documents(text, f"{path}:{SPEC_MEMBER}")
+
+
+def _documents(text: str, where: str) -> list[dict[str, Any]]:
+    try:
+        documents = list(yaml.safe_load_all(text))
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: not YAML: {error}") from error
+    spec = documents[0] if documents else None
+    if isinstance(spec, dict) and spec.get("kind") == "Workflow":
+        raise InputError(f"{where}: an Argo Workflow; give a package that holds the KFP v2 specification")
+    if not isinstance(spec, dict) or "root" not in spec or "pipelineInfo" not in spec:
+        raise InputError(f"{where}: no KFP v2 pipeline specification (it has no `pipelineInfo` and `root`)")
+    return documents
+
+
+def _gzip_stored(data: bytes) -> bytes:
+    """Wrap bytes in a gzip file (RFC 1952) of stored deflate blocks (RFC 1951, 3.2.4)."""
+    header = b"\x1f\x8b\x08\x00" + b"\x00" * 4 + b"\x00\xff"  # no name, no time, unknown system
+    chunks = [data[at : at + 0xFFFF] for at in range(0, len(data), 0xFFFF)] or [b""]
+    blocks = b"".join(
+        struct.pack("<BHH", chunk is chunks[-1], len(chunk), len(chunk) ^ 0xFFFF) + chunk for chunk in chunks
+    )
+    return header + blocks + struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+
+
+__all__ = [
+    "FORMATS",
+    "SPEC_MEMBER",
+    "WORKFLOW_MEMBER",
+    "compile_package",
+    "package_members",
+    "pipeline_yaml",
+    "read_documents",
+    "read_spec",
+    "write_package",
+]

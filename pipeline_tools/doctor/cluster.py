@@ -1,0 +1,275 @@
+"""A Kubernetes cluster: what is installed there, and what one may do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline_tools.doctor.finding import Finding, Findings
+from pipeline_tools.extras import require
+
+TIMEOUT = 10.0
+"""Seconds for one answer."""
+
+_find = Findings("cluster")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind that a cluster may know.
+
+    Attributes:
+        what: Who brings it.
+        api: Group and version.
+        plural: Its name in the API.
+        use: What for.
+        remedy: How to get it.
+    """
+
+    what: str
+    api: str
+    plural: str
+    use: str
+    remedy: str
+
+    @property
+    def group(self) -> str:
+        """The group without the version."""
+        return self.api.partition("/")[0]
+
+
+KINDS = {
+    "kfp": Kind(
+        "Kubeflow Pipelines",
+        "kubeflow.org/v1beta1",
+        "scheduledworkflows",
+        "uploading packages to the Pipelines UI",
+        "install Kubeflow Pipelines 2.17 or newer",
+    ),
+    "argo": Kind(
+        "Argo Workflows",
+        "argoproj.io/v1alpha1",
+        "workflows",
+        "workflow.yaml, and underneath Kubeflow Pipelines",
+        "install Argo Workflows 3.5 or newer: docs/argo.md",
+    ),
+    "trainjob": Kind(
+        "Kubeflow Trainer v2",
+        "trainer.kubeflow.org/v1alpha1",
+        "trainjobs",
+        "training with more than one worker",
+        "install Kubeflow Trainer v2, or train with workers=1",
+    ),
+    "tfjob": Kind(
+        "Kubeflow Training Operator v1",
+        "kubeflow.org/v1",
+        "tfjobs",
+        "training with more than one worker where there is no Trainer v2",
+        "install Kubeflow Trainer v2 (v1 is no longer developed), or train with workers=1",
+    ),
+    "kserve": Kind(
+        "KServe",
+        "serving.kserve.io/v1beta1",
+        "inferenceservices",
+        "deploying with kind=kserve",
+        "install KServe, or deploy with kind=deployment, which needs nothing",
+    ),
+}
+"""Name for `--need` -> kind."""
+
+ALTERNATIVES = (("kfp", "argo"), ("trainjob", "tfjob"))
+"""Of these one is enough."""
+
+DEPLOY = (
+    *((verb, "apps", "deployments") for verb in ("get", "create", "patch")),
+    *((verb, "", plural) for plural in ("services", "configmaps") for verb in ("get", "create", "patch")),
+    *((verb, "autoscaling", "horizontalpodautoscalers") for verb in ("create", "patch")),
+    ("list", "", "pods"),
+)
+"""(verb, group, plural): what tf_serving_deploy asks for in cloud mode."""
+
+LAUNCH = ("get", "create", "patch", "delete")
+"""What is done with objects of the kinds above."""
+
+_FOLLOW = (("list", "", "pods"), ("get", "", "pods/log"))
+_RUNTIME = tuple((verb, KINDS["trainjob"].group, "trainingruntimes") for verb in LAUNCH if verb != "get")
+
+BESIDE = {"trainjob": (*_RUNTIME, *_FOLLOW), "tfjob": _FOLLOW}
+"""By kind, what else its launch asks for: a TrainJob brings its runtime, and the logs of the pods are collected."""
+
+
+def check_cluster(
+    kubeconfig: str, context: str, namespace: str, need: Collection[str], service_account: str
+) -> Iterator[Finding]:
+    """Check a cluster.
+
+    Args:
+        kubeconfig: Its file; empty for the usual one, or in a pod for the pod's own cluster.
+        context: A context in it; empty for the current one.
+        namespace: Where runs and models go; empty for the context's.
+        need: Which of `KINDS` must be there.
+        service_account: The account that steps run as, whose rights to look at; empty for the rights of oneself.
+
+    Yields:
+        What was found.
+
+    Raises:
+        MissingExtraError: The Kubernetes client is not installed.
+    """
+    require("kubernetes", "cloud")
+    from kubernetes import client
+    from kubernetes.client import exceptions
+    from urllib3.exceptions import HTTPError
+
+    problem = _configure(kubeconfig, context)
+    if problem:
+        yield _find.wrong("reach", f"no cluster is configured: {problem}", "name a --kubeconfig and a --context of it")
+        return
+    namespace = namespace or _namespace_of(kubeconfig, context)
+    api = client.ApiClient()
+    try:
+        version = client.VersionApi(api).get_code(_request_timeout=TIMEOUT)
+        yield _find.ok("reach", f"Kubernetes {version.git_version} answers at {api.configuration.host}")
+        yield from _check_namespace(client.CoreV1Api(api), namespace)
+        present = {name for name, kind in KINDS.items() if _knows(api, kind)}
+        yield from _check_kinds(present, need)
+        yield from _check_rights(client.AuthorizationV1Api(api), namespace, present, service_account)
+    except exceptions.ApiException as error:
+        yield _find.wrong(
+            "reach", f"the cluster refuses: {error.status} {error.reason}", "log in anew, or ask its owner"
+        )
+    except (HTTPError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        yield _find.wrong(
+            "reach", f"{api.configuration.host} does not answer: {reason}", "is it the right context, and a VPN up?"
+        )
+    finally:
+        api.close()
+
+
+def _configure(kubeconfig: str, context: str) -> str:
+    """Choose the cluster that the client will speak to; say why there is none."""
+    from kubernetes import config
+
+    try:
+        config.load_kube_config(config_file=kubeconfig or None, context=context or None)
+    except (config.ConfigException, OSError) as error:
+        if kubeconfig or context:
+            return str(error)
+        try:
+            config.load_incluster_config()
+        except config.ConfigException:  # this is no pod
+            return str(error)
+    return ""
+
+
+def _namespace_of(kubeconfig: str, context: str) -> str:
+    from kubernetes import config
+
+    try:
+        contexts, active = config.list_kube_config_contexts(kubeconfig or None)
+    except config.ConfigException:  # in a pod
+        return "default"
+    named = [each for each in contexts if each["name"] == context] or [active]
+    return str(named[0]["context"].get("namespace") or "default")
+
+
+def _check_namespace(core: Any, namespace: str) -> Iterator[Finding]:
+    from kubernetes.client.exceptions import ApiException
+
+    try:
+        core.read_namespace(namespace, _request_timeout=TIMEOUT)
+    except ApiException as error:
+        if error.status == 404:
+            yield _find.wrong(
+                "namespace", f"there is no namespace {namespace}", f"kubectl create namespace {namespace}"
+            )
+        elif error.status != 403:  # most users may not look, and need not
+            raise
+    else:
+        yield _find.ok("namespace", namespace)
+
+
+def _knows(api: Any, kind: Kind) -> bool:
+    from kubernetes import client
+
+    try:
+        listed = client.CustomObjectsApi(api).get_api_resources(*kind.api.split("/"), _request_timeout=TIMEOUT)
+    except client.ApiException as error:
+        if error.status == 404:
+            return False
+        raise
+    return any(each.name == kind.plural for each in listed.resources)
+
+
+def _check_kinds(present: Collection[str], need: Collection[str]) -> Iterator[Finding]:
+    needed = set(need)
+    for names in ALTERNATIVES:
+        found = [name for name in names if name in present]
+        if not found and not needed.intersection(names) and names == ALTERNATIVES[0]:
+            needed.add(names[0])  # a cluster that can run no pipeline
+    for name, kind in KINDS.items():
+        instead = any(name in names and other in present for names in ALTERNATIVES for other in names if other != name)
+        missing = f"no {kind.plural} of {kind.api} ({kind.what}): needed for {kind.use}"
+        if name in present:
+            yield _find.ok(name, f"{kind.what}: {kind.plural} of {kind.api}")
+        elif name in needed:
+            yield _find.wrong(name, missing, kind.remedy)
+        elif not instead:
+            yield _find.advice(name, missing, kind.remedy)
+
+
+def _check_rights(authorization: Any, namespace: str, present: Collection[str], account: str) -> Iterator[Finding]:
+    whose = f"service account {account}" if account else "you"
+    launched = {
+        name: [*((verb, KINDS[name].group, KINDS[name].plural) for verb in LAUNCH), *BESIDE.get(name, ())]
+        for name in ("argo", "trainjob", "tfjob", "kserve")
+        if name in present
+    }
+    # Kubeflow Pipelines makes the workflows itself.
+    if "kfp" in present:
+        launched.pop("argo", None)
+    for subject, wanted in {"deploy": DEPLOY, **launched}.items():
+        refused = [each for each in wanted if not _may(authorization, namespace, each, account)]
+        if refused:
+            yield _find.wrong(
+                f"rights: {subject}",
+                f"{whose} may not {_listed(refused)} in {namespace}",
+                f"kubectl create rolebinding taxi-pipeline -n {namespace} --clusterrole=edit "
+                + (f"--serviceaccount={namespace}:{account}" if account else "--user=…")
+                + ", and a role for kinds that `edit` leaves out",
+            )
+        else:
+            yield _find.ok(f"rights: {subject}", f"{whose} may do all that it takes in {namespace}")
+
+
+def _listed(refused: Sequence[tuple[str, str, str]]) -> str:
+    verbs: dict[str, list[str]] = {}
+    for verb, group, plural in refused:
+        verbs.setdefault(f"{plural}.{group}" if group else plural, []).append(verb)
+    return "; ".join(f"{'/'.join(each)} {kind}" for kind, each in verbs.items())
+
+
+def _may(authorization: Any, namespace: str, wanted: tuple[str, str, str], account: str) -> bool:
+    from kubernetes import client
+
+    verb, group, plural = wanted
+    resource, _, subresource = plural.partition("/")
+    attributes = client.V1ResourceAttributes(
+        namespace=namespace, verb=verb, group=group, resource=resource, subresource=subresource or None
+    )
+    if account:
+        name = f"system:serviceaccount:{namespace}:{account}"
+        spec = client.V1SubjectAccessReviewSpec(resource_attributes=attributes, user=name, groups=_groups(namespace))
+        body = client.V1LocalSubjectAccessReview(metadata={"namespace": namespace}, spec=spec)
+        review = authorization.create_namespaced_local_subject_access_review(namespace, body, _request_timeout=TIMEOUT)
+    else:
+        asked = client.V1SelfSubjectAccessReview(spec={"resourceAttributes": attributes})
+        review = authorization.create_self_subject_access_review(asked, _request_timeout=TIMEOUT)
+    return bool(review.status.allowed)
+
+
+def _groups(namespace: str) -> list[str]:
+    """The groups that every service account of a namespace is in."""
+    return ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]

@@ -1,0 +1,200 @@
+"""What flows between tasks, and how a task's inputs are found in its specification."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pipeline_tools.errors import InputError
+from pipeline_tools.local.placeholders import fill_all
+from pipeline_tools.runs.result import Artifact
+from pipeline_tools.spec.parameters import cast
+
+_SELECTOR = re.compile(r'parseJson\(string_value\)((?:\["[^"]*"\])*)')
+_KEY = re.compile(r'\["([^"]*)"\]')
+
+State = Literal["succeeded", "failed", "skipped", "not taken"]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Parameters and artifacts by name. An input may hold several artifacts, or (Collected in Collected) lists."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, tuple[Artifact, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes:
+        state: ``skipped``: something that it needs failed. ``not taken``: its condition was false; what comes after
+            it goes on, as in a cluster.
+        outputs: What it brought.
+        errors: Messages of what failed in it.
+    """
+
+    state: State
+    outputs: Values = field(default_factory=Values)
+    errors: tuple[str, ...] = ()
+
+    @property
+    def bad(self) -> bool:
+        """Whether it, or something that it needs, failed."""
+        return self.state in ("failed", "skipped")
+
+
+def task_inputs(
+    task: Mapping[str, Any],
+    component: Mapping[str, Any],
+    scope: Values,
+    outcomes: Mapping[str, Outcome],
+    facts: Mapping[str, str],
+) -> Values:
+    """Find the values of a task's inputs.
+
+    Args:
+        task: The task's specification.
+        component: The specification of its component, for types and defaults.
+        scope: The inputs of the DAG that the task stands in.
+        outcomes: How the tasks that it depends on ended.
+        facts: Values of the placeholders that do not depend on the task's inputs.
+
+    Returns:
+        What has a value. An input that has none is left out: a step that requires it says so when it is started.
+
+    Raises:
+        InputError: A placeholder cannot be filled.
+    """
+    given = task.get("inputs", {})
+    definitions = component.get("inputDefinitions", {})
+    parameters: dict[str, Any] = {}
+    constants = []
+    for name, source in given.get("parameters", {}).items():
+        found, value = _parameter(source, scope, outcomes)
+        if found:
+            parameters[name] = value
+        if "runtimeValue" in source:
+            constants.append(name)
+
+    # Constants may hold placeholders for their neighbours; values that come from elsewhere are never looked into.
+    executor_input = {"inputs": {"parameterValues": dict(parameters)}, "outputs": {}}
+    for name in constants:
+        parameters[name] = fill_all(parameters[name], executor_input, facts)
+    for name, definition in definitions.get("parameters", {}).items():
+        if parameters.get(name) is None and "defaultValue" in definition:
+            parameters[name] = definition["defaultValue"]
+        if name in parameters:
+            parameters[name] = cast(parameters[name], definition.get("parameterType", ""))
+
+    artifacts: dict[str, tuple[Artifact, ...]] = {}
+    for name, source in given.get("artifacts", {}).items():
+        if "componentInputArtifact" in source:
+            chosen = scope.artifacts.get(source["componentInputArtifact"])
+        else:
+            of = source["taskOutputArtifact"]
+            chosen = outcomes[of["producerTask"]].outputs.artifacts.get(of["outputArtifactKey"])
+        if chosen is not None:
+            artifacts[name] = chosen
+    return Values(parameters, artifacts)
+
+
+def dag_outputs(dag: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> Values:
+    """Gather what a DAG hands to the one around it.
+
+    Args:
+        dag: The ``dag`` of a component.
+        outcomes: How its tasks ended.
+
+    Returns:
+        The outputs that have a value; of the alternatives of ``dsl.OneOf``, the one that was taken.
+    """
+    definition = dag.get("outputs", {})
+    parameters: dict[str, Any] = {}
+    for name, source in definition.get("parameters", {}).items():
+        choices = source.get("valueFromOneof", {}).get("parameterSelectors") or [source["valueFromParameter"]]
+        for choice in choices:
+            brought = outcomes[choice["producerSubtask"]].outputs.parameters
+            if choice["outputParameterKey"] in brought:
+                parameters[name] = brought[choice["outputParameterKey"]]
+    artifacts: dict[str, tuple[Artifact, ...]] = {}
+    for name, source in definition.get("artifacts", {}).items():
+        for choice in source["artifactSelectors"]:
+            made = outcomes[choice["producerSubtask"]].outputs.artifacts
+            if choice["outputArtifactKey"] in made:
+                artifacts[name] = made[choice["outputArtifactKey"]]
+    return Values(parameters, artifacts)
+
+
+def collected(dag: Mapping[str, Any], iterations: list[Values]) -> Values:
+    """Gather the outputs of a loop's iterations into lists, in the order of the items (``dsl.Collected``)."""
+    definition = dag.get("outputs", {})
+    parameters: dict[str, list[Any]] = {name: [] for name in definition.get("parameters", {})}
+    artifacts: dict[str, tuple[Artifact, ...]] = dict.fromkeys(definition.get("artifacts", {}), ())
+    for outputs in iterations:
+        for name, value in outputs.parameters.items():
+            parameters[name].append(value)
+        for name, made in outputs.artifacts.items():
+            artifacts[name] += made
+    return Values(parameters, artifacts)
+
+
+def select(value: Any, selector: str) -> Any:
+    """Take a part of a loop's item, as ``parseJson(string_value)["a"]`` says.
+
+    Raises:
+        InputError: The selector is of another form, or the item has no such part.
+    """
+    match = _SELECTOR.fullmatch(selector)
+    if match is None:
+        raise InputError(f"cannot read the selector {selector!r}")
+    if isinstance(value, str):
+        value = json.loads(value)
+    for key in _KEY.findall(match.group(1)):
+        if not isinstance(value, Mapping) or key not in value:
+            raise InputError(f"the loop's item {value!r} has no {key!r}")
+        value = value[key]
+    return value
+
+
+def check_selector(selector: str) -> None:
+    """Check that a selector is of the form that `select` reads.
+
+    Raises:
+        InputError: It is not.
+    """
+    if _SELECTOR.fullmatch(selector) is None:
+        raise InputError(f"cannot read the selector {selector!r}")
+
+
+def _parameter(source: Mapping[str, Any], scope: Values, outcomes: Mapping[str, Outcome]) -> tuple[bool, Any]:
+    """Find one parameter: whether there is a value, and the value."""
+    if "runtimeValue" in source:
+        return True, source["runtimeValue"]["constant"]
+    if "taskFinalStatus" in source:
+        return True, _final_status(source["taskFinalStatus"]["producerTask"], outcomes)
+    if "taskOutputParameter" in source:
+        of = source["taskOutputParameter"]
+        values, name = outcomes[of["producerTask"]].outputs.parameters, of["outputParameterKey"]
+    else:
+        values, name = scope.parameters, source["componentInputParameter"]
+    if name not in values:
+        return False, None
+    selector = source.get("parameterExpressionSelector")
+    return True, select(values[name], selector) if selector else values[name]
+
+
+def _final_status(task: str, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    """Describe how a task ended, in the layout of KFP's ``PipelineTaskFinalStatus``."""
+    outcome = outcomes[task]
+    error = {"code": 1, "message": "; ".join(outcome.errors) or f"{task} failed"} if outcome.bad else {}
+    return {
+        "state": "FAILED" if outcome.bad else "SUCCEEDED",
+        "pipelineJobResourceName": "",
+        "pipelineTaskName": task,
+        "error": error,
+    }

@@ -1,0 +1,1 @@
+"""The one reader of a compiled pipeline specification."""

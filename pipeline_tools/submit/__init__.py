@@ -1,0 +1,17 @@
+"""Submit a pipeline to a Kubeflow Pipelines service, or to Vertex AI Pipelines."""
+
+from pipeline_tools.submit.connection import Access, ServiceError
+from pipeline_tools.submit.kubeflow import Recurrence, submit
+from pipeline_tools.submit.submission import LostSightError, Submission
+from pipeline_tools.submit.vertex import Target, submit_to_vertex
+
+__all__ = [
+    "Access",
+    "LostSightError",
+    "Recurrence",
+    "ServiceError",
+    "Submission",
+    "Target",
+    "submit",
+    "submit_to_vertex",
+]

@@ -1,0 +1,261 @@
+"""Submit to Vertex AI Pipelines, by Google's own SDK."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp.dsl.base_component import BaseComponent
+
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
+from pipeline_tools.image import IMAGE
+from pipeline_tools.runs.result import Step, StepStatus
+from pipeline_tools.submit.connection import ServiceError
+from pipeline_tools.submit.cron import five_fields
+from pipeline_tools.submit.kubeflow import Recurrence
+from pipeline_tools.submit.prepare import Prepared, prepare
+from pipeline_tools.submit.states import find_step
+from pipeline_tools.submit.submission import RunStatus, State, Submission
+
+_DIGITS = 32  # of the digest: a label has 63 characters at most
+_RUNS: dict[str, RunStatus] = {
+    "PIPELINE_STATE_SUCCEEDED": "succeeded",
+    "PIPELINE_STATE_FAILED": "failed",
+    "PIPELINE_STATE_CANCELLED": "canceled",
+    "PIPELINE_STATE_RUNNING": "running",
+    "PIPELINE_STATE_CANCELLING": "running",
+    "PIPELINE_STATE_PAUSED": "running",
+}
+_STEPS: dict[str, StepStatus] = {
+    "FAILED": "failed",
+    "CANCELLED": "interrupted",
+    "RUNNING": "running",
+    "CANCEL_PENDING": "running",
+    "CANCELLING": "running",
+    "PENDING": "pending",
+    "SUCCEEDED": "succeeded",
+    "SKIPPED": "skipped",
+    "NOT_TRIGGERED": "skipped",
+}
+_ORDER = tuple(dict.fromkeys(_STEPS.values()))  # of several iterations, the first of these speaks for the step
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where in Google Cloud a pipeline runs.
+
+    Attributes:
+        project: ID or number of the project.
+        pipeline_root: ``gs://`` path that artifacts lie under.
+        region: For example ``us-central1``.
+        service_account: E-mail of the service account that the steps run as; default the project's Compute Engine one.
+        network: Full name of a peered network, ``projects/NUMBER/global/networks/NAME``.
+    """
+
+    project: str
+    pipeline_root: str
+    region: str = "us-central1"
+    service_account: str | None = None
+    network: str | None = None
+
+    def check(self) -> None:
+        """Check every field, before anything is sent.
+
+        Raises:
+            InputError: One cannot be; the message names it.
+        """
+        if not re.fullmatch(r"[a-z][-a-z0-9]{4,28}[a-z0-9]|\d+", self.project):
+            raise InputError(f"--project {self.project!r}: give the id or number of a Google Cloud project")
+        if not re.fullmatch(r"[a-z]+-[a-z]+\d+", self.region):
+            raise InputError(f"--region {self.region!r}: give a region such as us-central1")
+        if not re.fullmatch(r"gs://[a-z0-9][-_.a-z0-9]+(/.*)?", self.pipeline_root):
+            raise InputError(
+                f"--pipeline-root {self.pipeline_root!r}: artifacts lie in Cloud Storage: gs://bucket/path"
+            )
+
+
+def submit_to_vertex(
+    pipeline: BaseComponent | str | os.PathLike[str],
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    target: Target,
+    run_name: str | None = None,
+    image: str | None = None,
+    caching: bool = True,
+    recurrence: Recurrence | None = None,
+) -> Submission:
+    """Start a run of a pipeline on Vertex AI Pipelines, or a schedule.
+
+    Vertex AI keeps no versions of a pipeline: each run has its specification, and the first 32 digits of the package's
+    SHA-256 as its label ``package-sha256``.
+
+    Args:
+        pipeline: What ``@dsl.pipeline`` made, or the path of a package (``.tar.gz``) or specification (``.yaml``).
+        arguments: Values of its parameters; the others keep their defaults.
+        target: Where it runs.
+        run_name: Display name; default the pipeline's with the UTC time, of a schedule with its cron expression.
+        image: The image to run our components in. Vertex AI has to reach it, for example in Artifact Registry.
+        caching: With false, every step runs anew.
+        recurrence: A schedule. Vertex AI makes up for nothing that was missed.
+
+    Returns:
+        What was submitted; its `wait` follows the run.
+
+    Raises:
+        InputError: What was given cannot be used; nothing was sent.
+        ServiceError: Vertex AI cannot be reached, or refuses.
+        MissingExtraError: The extra ``cloud`` is not installed.
+    """
+    target.check()
+    prepared = prepare(pipeline, arguments, image=image)
+    if prepared.needs_image:
+        raise InputError(f"steps run in {IMAGE}, which no registry has: build, push and name one by --image")
+    cron = five_fields(recurrence.cron) if recurrence else None
+    now = datetime.datetime.now(datetime.timezone.utc)
+    name = run_name or f"{prepared.name} {cron or f'{now:%Y-%m-%d %H:%M:%S}'}"
+    sdk = _sdk()
+    with _asking("describing the run"):
+        job = _job(sdk, prepared, target, name, now, caching)
+    poll: Callable[[], State] | None = None
+    if recurrence:
+        schedule = _schedule(sdk, job, target, name, str(cron), recurrence)
+        ids, link = {"recurring_run": schedule.resource_name}, _page(target, "schedules", schedule.resource_name)
+    else:
+        with _asking(f"starting the run {name!r}"):
+            job.submit(service_account=target.service_account, network=target.network)
+        ids, link = {"run": job.resource_name}, _page(target, "runs", job.resource_name)
+        poll = _follower(job, prepared)
+    return Submission(
+        service="vertex",
+        pipeline=prepared.name,
+        sha256=prepared.sha256,
+        parameters=prepared.arguments,
+        ids=ids,
+        links=dict.fromkeys(ids, link),
+        run=name,
+        cron=cron,
+        status="scheduled" if recurrence else "pending",
+        steps={} if recurrence else {key: Step(key, display) for key, display in prepared.steps().items()},
+        notes=("Kubernetes settings of the pipeline mean nothing to Vertex AI",) if prepared.platform else (),
+        poll=poll,
+    )
+
+
+def _sdk() -> Any:
+    sdk = require("google.cloud.aiplatform", "cloud")
+    for part in ("pipeline_jobs", "pipeline_job_schedules", "schedules", "utils.gcs_utils", "base"):
+        # It tells all it does on standard output, which is ours.
+        logging.getLogger(f"google.cloud.aiplatform.{part}").setLevel(logging.CRITICAL)
+    return sdk
+
+
+def _job(sdk: Any, prepared: Prepared, target: Target, name: str, now: datetime.datetime, caching: bool) -> Any:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "pipeline.yaml"
+        path.write_text(yaml.safe_dump(prepared.spec, sort_keys=True), encoding="utf-8")
+        stem = re.sub(r"[^-0-9a-z]+", "-", prepared.name.lower()).strip("-")
+        return sdk.PipelineJob(
+            display_name=name,
+            template_path=str(path),
+            job_id=f"{stem[:100]}-{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}",
+            pipeline_root=target.pipeline_root,
+            parameter_values=dict(prepared.arguments),
+            enable_caching=None if caching else False,
+            labels={"package-sha256": prepared.sha256[:_DIGITS]},
+            project=target.project,
+            location=target.region,
+        )
+
+
+def _schedule(sdk: Any, job: Any, target: Target, name: str, cron: str, recurrence: Recurrence) -> Any:
+    with _asking(f"looking for the schedule {name!r}"):
+        there = sdk.PipelineJobSchedule.list(
+            filter=f'display_name="{name}"', project=target.project, location=target.region
+        )
+    if there:
+        page = _page(target, "schedules", there[0].resource_name)
+        raise InputError(f"there is a schedule {name!r} already: {page}. Delete it, or give another --run-name")
+    with _asking(f"making the schedule {name!r}"):
+        return job.create_schedule(
+            cron=cron,
+            display_name=name,
+            max_concurrent_run_count=recurrence.max_concurrency,
+            service_account=target.service_account,
+            network=target.network,
+        )
+
+
+def _page(target: Target, kind: str, resource: str) -> str:
+    place = f"locations/{target.region}/pipelines/{kind}/{resource.rpartition('/')[2]}"
+    return f"https://console.cloud.google.com/vertex-ai/{place}?project={target.project}"
+
+
+def _follower(job: Any, prepared: Prepared) -> Callable[[], State]:
+    names = prepared.steps()
+
+    def poll() -> State:
+        with _asking("asking how the run goes"):
+            told = job.api_client.get_pipeline_job(name=job.resource_name, timeout=60)
+        details: dict[str, list[Any]] = {}
+        for detail in told.job_detail.task_details:
+            if name := find_step(detail.task_name, names):
+                details.setdefault(name, []).append(detail)
+        steps = {name: _step(name, names[name], details[name]) for name in names if name in details}
+        return State(_RUNS.get(told.state.name, "pending"), told.error.message or None, steps)
+
+    return poll
+
+
+def _step(name: str, display: str, details: list[Any]) -> Step:
+    statuses = [_STEPS.get(detail.state.name, "pending") for detail in details]
+    status = min(statuses, key=_ORDER.index)
+    starts = [detail.start_time for detail in details if detail.start_time]
+    ends = [detail.end_time for detail in details if detail.end_time]
+    over = status not in ("pending", "running") and starts and ends
+    error = None
+    if status == "failed":
+        said = [detail.error.message for detail in details if detail.error.message]
+        jobs = [detail.executor_detail.custom_job_detail.job for detail in details]
+        jobs += [detail.executor_detail.container_detail.main_job for detail in details]
+        where = f"; its job: {', '.join(filter(None, jobs))}" if any(jobs) else ""
+        error = (said[0].strip() if said else "Vertex AI gives no reason") + where
+    return Step(
+        name,
+        display,
+        status,
+        error=error,
+        attempts=1,
+        started=min(starts).isoformat() if starts else None,
+        seconds=max(0.0, (max(ends) - min(starts)).total_seconds()) if over else None,
+    )
+
+
+@contextlib.contextmanager
+def _asking(what: str) -> Iterator[None]:
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+
+    try:
+        yield
+    except DefaultCredentialsError:
+        raise ServiceError(
+            f"Vertex AI: {what}: no credentials of Google Cloud. Run `gcloud auth application-default login`, or set "
+            "GOOGLE_APPLICATION_CREDENTIALS"
+        ) from None
+    except (GoogleAPIError, GoogleAuthError, ValueError, RuntimeError) as error:
+        status = getattr(error, "code", None)
+        said = getattr(error, "message", None) or str(error)
+        number = int(status) if isinstance(status, int) else None
+        told = f"HTTP {number}: {said}" if number else f"{said}"
+        raise ServiceError(f"Vertex AI: {what}: {told}", number) from None

@@ -1,5 +1,0 @@
-"""Check what the project needs of a machine, a cluster, a project and their services, before a run finds out."""
-
-from taxi_pipeline.doctor.finding import Finding, Level
-
-__all__ = ["Finding", "Level"]
