@@ -69,7 +69,7 @@ class Watch:
 
 def step(name: str, examples: str, output: Path, runner: str, flags: list[str]) -> None:
     """Run one step in this process; without a runner, in local mode."""
-    from components.beam.options import BeamOptions
+    from components.lib.beam.options import BeamOptions
     from components.tfma_analyze.analyze import analyze
     from components.tft_preprocess.preprocess import preprocess
     from components.train.fit import fit

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from components.scores import accuracy, auc, log_losses
+from components.lib.stats.scores import accuracy, auc, log_losses
 from taxi_pipeline.data import TRIPS, derive
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN, TIP_SHARE
 

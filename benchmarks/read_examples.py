@@ -51,7 +51,7 @@ def with_example_gen(trips: Path, out: Path, *, statistics: bool) -> int:
     from components.example_gen.request import ReadParameters, make_request
     from components.example_gen.rows import write_rows
     from components.example_gen.sources import Access, open_sources, parse_handles
-    from components.schema import load_schema
+    from components.lib.schema import load_schema
     from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 
     written = 0

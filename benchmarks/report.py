@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from components.report.page import render
+from components.lib.report.page import render
 from tests.browser import chromium
-from tests.components.report.evaluations import make_evaluation
+from tests.components.lib.report.evaluations import make_evaluation
 
 SORT = """
 const button = document.querySelectorAll('#slice-table thead button')[arguments[0]];

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.golden import read_requests
-from components.deployment.model_base import LocalModelBase
-from components.serving.example import encode_row
+from components.lib.deploy.golden import read_requests
+from components.lib.deploy.model_base import LocalModelBase
+from components.lib.serving.example import encode_row
 
 CALLS = 1000
 CLIENTS = 16

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
-from components.compare.resample import Interval, Statistic, auc_statistic, bootstrap, mean_statistic
-from components.examples import KEY_COLUMN
-from components.report.evaluation import read_evaluation
-from components.report.page import render
-from components.report.view import write_page
-from components.scores import log_losses, tfma_levels
+from components.lib.artifacts.evaluation import read_evaluation
+from components.lib.artifacts.examples import KEY_COLUMN
+from components.lib.report.page import render
+from components.lib.report.view import write_page
+from components.lib.stats.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
+from components.lib.stats.resample import Interval, Statistic, auc_statistic, bootstrap, mean_statistic
+from components.lib.stats.scores import log_losses, tfma_levels
 from pipeline_tools.atomic import whole_directory
 from pipeline_tools.errors import InputError
 

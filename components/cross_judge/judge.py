@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from components.compare.resample import auc_statistic, bootstrap
 from components.example_gen.disjoint import shared_keys
-from components.examples import read_batches, read_schema, split_files
-from components.scores import tfma_levels
+from components.lib.artifacts.examples import read_batches, read_schema, split_files
+from components.lib.stats.resample import auc_statistic, bootstrap
+from components.lib.stats.scores import tfma_levels
 from components.tfma_analyze.predict import Predictor
 from components.train.export import OUTPUT
 from pipeline_tools.atomic import whole_directory

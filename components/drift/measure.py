@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.drift.distance import Array, jensen_shannon, l_infinity, shares
-from components.examples import count_rows, read_schema, split_files
+from components.lib.artifacts.examples import count_rows, read_schema, split_files
 from pipeline_tools.atomic import whole_directory
 from pipeline_tools.errors import InputError
 

@@ -13,7 +13,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.example_gen.dialect import quote_name, split_pattern
 from components.example_gen.selection import KEY
-from components.schema import allowed_values, bounds
+from components.lib.schema import allowed_values, bounds
 
 SHOWN = 5
 

@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.gcp.internal.clients.bigquery import DatasetReference, TableReference
 
-from components.beam.options import BeamOptions
-from components.beam.pipelines import make_pipeline, run
-from components.beam.places import scratch_place
 from components.example_gen.bigquery import BigQueryTable, understood
 from components.example_gen.dialect import connect
 from components.example_gen.selection import KEY, ORDER, SPLIT, Selection
 from components.example_gen.write import ROWS_PER_FILE, file_name, file_schema, in_order
+from components.lib.beam.options import BeamOptions
+from components.lib.beam.paths import scratch_place
+from components.lib.beam.pipelines import make_pipeline, run
 from pipeline_tools.paths import here, join, open_write
 
 _READ = {"INT": pa.int64(), "FLOAT": pa.float64(), "BYTES": pa.string()}

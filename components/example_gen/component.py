@@ -72,9 +72,9 @@ def example_gen(
         beam_flags: Further Beam flags, --name=value, which win over the parameters.
         job_name: Of the job.
     """
-    from components.beam.options import BeamOptions
     from components.example_gen.read import read_examples
     from components.example_gen.request import ReadParameters
+    from components.lib.beam.options import BeamOptions
 
     options = BeamOptions(
         mode=read_mode,

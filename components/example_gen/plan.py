@@ -14,7 +14,7 @@ from components.example_gen.gcs import naming_objects
 from components.example_gen.request import ReadParameters, make_request
 from components.example_gen.rows import count_rows
 from components.example_gen.sources import Access, Source, open_sources, parse_handles
-from components.schema import load_schema
+from components.lib.schema import load_schema
 
 
 @dataclass(frozen=True)

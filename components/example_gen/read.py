@@ -21,7 +21,7 @@ from components.example_gen.request import ReadParameters, make_request
 from components.example_gen.rows import find_places, write_rows
 from components.example_gen.sources import Access, Source, open_sources, parse_handles
 from components.example_gen.statistics import describe_splits
-from components.schema import load_schema
+from components.lib.schema import load_schema
 from pipeline_tools.atomic import whole_directory
 from pipeline_tools.errors import InputError
 

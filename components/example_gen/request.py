@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.beam.options import BeamOptions
 from components.example_gen.expressions import columns_of, parse_derived
 from components.example_gen.selection import Request
 from components.example_gen.windows import parse_window
-from components.schema import column_types
+from components.lib.beam.options import BeamOptions
+from components.lib.schema import column_types
 from pipeline_tools.errors import InputError
 
 SPLITS = ("train", "eval")

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import duckdb
 from sqlglot import exp
 
-from components.beam.options import BeamOptions
 from components.example_gen.files import open_files
 from components.example_gen.gcs import fetch
 from components.example_gen.handles import Handle, list_files, parse_handle
 from components.example_gen.selection import Request, Selection, select
+from components.lib.beam.options import BeamOptions
 from pipeline_tools.errors import InputError
 
 

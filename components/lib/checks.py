@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.beam.options import BeamOptions
+from components.lib.beam.options import BeamOptions
 from components.train import options as training
 from pipeline_tools.errors import InputError
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.deployment.golden import GoldenRequest, compare_answers, summary
-from components.deployment.model_base import open_model_base
-from components.deployment.prepare import Candidate, prepare
+from components.lib.deploy.golden import GoldenRequest, compare_answers, summary
+from components.lib.deploy.model_base import open_model_base
+from components.lib.deploy.prepare import Candidate, prepare
+from components.lib.serving.example import encode_row
+from components.lib.serving.vertex_client import VertexClient
 from components.ml_engine_deploy.endpoint import Vertex, VertexError, share_traffic
 from components.ml_engine_deploy.options import VertexOptions
-from components.serving.example import encode_row
-from components.serving.vertex_client import VertexClient
 from pipeline_tools.atomic import whole_file
 
 ROWS = 64

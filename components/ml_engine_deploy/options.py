@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from components.deployment.names import check_model_name
+from components.lib.deploy.names import check_model_name
 from pipeline_tools.errors import InputError
 
 

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from components.deployment.golden import GoldenRequest
-from components.deployment.proof import prove
-from components.namespace import Namespace, pod_troubles
-from components.serving.client import connect
+from components.lib.deploy.golden import GoldenRequest
+from components.lib.deploy.verify import prove
+from components.lib.kubernetes import Namespace, pod_troubles
+from components.lib.serving.client import connect
 from components.tf_serving_deploy.manifests import (
     GRPC_PORT,
     MANAGER,

@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from components.deployment.golden import summary
-from components.deployment.model_base import ModelBase, open_model_base
-from components.deployment.prepare import Candidate, Prepared, prepare
-from components.deployment.proof import prove
+from components.lib.deploy.golden import summary
+from components.lib.deploy.model_base import ModelBase, open_model_base
+from components.lib.deploy.prepare import Candidate, Prepared, prepare
+from components.lib.deploy.verify import prove
 from components.tf_serving_deploy.options import ClusterOptions
 from pipeline_tools import storage
 from pipeline_tools.atomic import whole_file
@@ -108,10 +108,10 @@ def _check(deploy_mode: str, model_base_path: str, keep_versions: int, options: 
 
 
 def _prove_locally(prepared: Prepared, base_path: str, model_name: str, version: int) -> dict[str, float]:
-    from components.serving.client import connect
-    from components.serving.config import ModelConfig, VersionPolicy
-    from components.serving.manager import AVAILABLE
-    from components.serving.server import ModelServer, ServerOptions
+    from components.lib.serving.client import connect
+    from components.lib.serving.config import ModelConfig, VersionPolicy
+    from components.lib.serving.manager import AVAILABLE
+    from components.lib.serving.server import ModelServer, ServerOptions
 
     place = f"{base_path.rstrip('/')}/{model_name}"
     with ExitStack() as stack:

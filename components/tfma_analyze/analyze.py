@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
-from components.beam.options import BeamOptions
-from components.beam.pipelines import local_pipeline
-from components.beam.places import check_places
-from components.examples import read_batches, read_schema, read_schema_text, split_files
-from components.report.evaluation import BASELINES, FEATURES, VERDICT, read_evaluation
-from components.report.page import render
-from components.report.view import write_page
+from components.lib.artifacts.evaluation import BASELINES, FEATURES, VERDICT, read_evaluation
+from components.lib.artifacts.examples import read_batches, read_schema, read_schema_text, split_files
+from components.lib.beam.options import BeamOptions
+from components.lib.beam.paths import check_places
+from components.lib.beam.pipelines import local_pipeline
+from components.lib.report.page import render
+from components.lib.report.view import write_page
+from components.lib.stats.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
 from components.tfma_analyze.config import load_eval_config, slice_columns
 from components.tfma_analyze.on_workers import evaluate_on_workers
 from components.tfma_analyze.predict import PREDICTIONS, Predictor, as_extracts, predictions_name

@@ -66,7 +66,7 @@ def tfma_analyze(
     Returns:
         Whether the model is blessed, and why.
     """
-    from components.beam.options import BeamOptions
+    from components.lib.beam.options import BeamOptions
     from components.tfma_analyze.analyze import analyze
 
     options = BeamOptions(

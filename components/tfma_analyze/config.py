@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.modules import load_text
+from components.lib.modules import load_text
 from components.train.export import OUTPUT
 from pipeline_tools.errors import InputError
 

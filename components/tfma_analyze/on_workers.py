@@ -11,9 +11,9 @@ import pyarrow as pa
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.beam.options import BeamOptions
-from components.beam.pipelines import make_pipeline, run
-from components.examples import parse_schema, read_batches
+from components.lib.artifacts.examples import parse_schema, read_batches
+from components.lib.beam.options import BeamOptions
+from components.lib.beam.pipelines import make_pipeline, run
 from components.tfma_analyze.predict import Predictor, as_extracts, predictions_name
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from components.examples import KEY_COLUMN, as_lists, read_batches
+from components.lib.artifacts.examples import KEY_COLUMN, as_lists, read_batches
 from components.train.export import OUTPUT
 from pipeline_tools.errors import InputError
 from pipeline_tools.paths import join, open_write

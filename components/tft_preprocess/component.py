@@ -48,7 +48,7 @@ def tft_preprocess(
         beam_flags: Further Beam flags, --name=value, which win over the parameters.
         job_name: Of the job.
     """
-    from components.beam.options import BeamOptions
+    from components.lib.beam.options import BeamOptions
     from components.tft_preprocess.preprocess import preprocess
 
     options = BeamOptions(

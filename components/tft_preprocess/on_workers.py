@@ -10,10 +10,7 @@ import pyarrow as pa
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
-from components.beam.options import BeamOptions
-from components.beam.pipelines import make_pipeline, run
-from components.beam.places import check_places, scratch_place
-from components.examples import (
+from components.lib.artifacts.examples import (
     as_lists,
     count_rows,
     parse_schema,
@@ -23,6 +20,9 @@ from components.examples import (
     splits,
     tensor_adapter_config,
 )
+from components.lib.beam.options import BeamOptions
+from components.lib.beam.paths import check_places, scratch_place
+from components.lib.beam.pipelines import make_pipeline, run
 from components.tft_preprocess.transform import Transformer, transformed_name
 from pipeline_tools.errors import InputError
 from pipeline_tools.paths import whole_place

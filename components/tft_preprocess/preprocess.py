@@ -12,9 +12,7 @@ import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.beam.options import BeamOptions
-from components.beam.pipelines import carry, local_pipeline
-from components.examples import (
+from components.lib.artifacts.examples import (
     as_lists,
     read_batches,
     read_schema,
@@ -22,7 +20,9 @@ from components.examples import (
     splits,
     tensor_adapter_config,
 )
-from components.modules import load_attribute, where
+from components.lib.beam.options import BeamOptions
+from components.lib.beam.pipelines import carry, local_pipeline
+from components.lib.modules import load_attribute, where
 from components.tft_preprocess.on_workers import preprocess_on_workers
 from components.tft_preprocess.transform import Transformer, transformed_name
 from pipeline_tools.atomic import whole_directory

@@ -13,7 +13,7 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
 from tfx_bsl.tfxio.tensor_to_arrow import TensorsToRecordBatchConverter
 
-from components.examples import arrow_schema, as_lists, tensor_adapter_config
+from components.lib.artifacts.examples import arrow_schema, as_lists, tensor_adapter_config
 from pipeline_tools.paths import join
 
 _GZIP = tf.io.TFRecordOptions("GZIP", compression_level=1)  # a fifth of the time of level 6, a tenth more bytes

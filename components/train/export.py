@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import graph_tools, tf2_utils
 
-from components.examples import feature_spec
+from components.lib.artifacts.examples import feature_spec
 
 OUTPUT = "probability"
 """What the serving signatures call their output: the probability of label 1, float32, shape (batch, 1)."""

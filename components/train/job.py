@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from components.namespace import Namespace, pod_troubles
+from components.lib.kubernetes import Namespace, pod_troubles
 from components.train.interrupt import terminable
 from components.train.manifests import INDEX, JOBS, MANAGER, PODS, manifests
 from components.train.options import JobOptions

@@ -11,9 +11,9 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.examples import read_schema
-from components.modules import load_attribute
-from components.scores import accuracy, auc, log_losses
+from components.lib.artifacts.examples import read_schema
+from components.lib.modules import load_attribute
+from components.lib.stats.scores import accuracy, auc, log_losses
 from components.train import loop
 from components.train.checkpoints import Checkpoints, Place
 from components.train.data import Columns, load, row_order

@@ -1,8 +1,7 @@
 """The picture of a run.
 
 ``report.view(result)`` in a notebook, ``taxi-pipeline report RUN_DIR`` on the command line. What is drawn, and how, is
-in `components.report`, which knows no runs and no taxis, because the steps `tfma_analyze` and `compare` draw too, and
-components never import this package.
+in `components.lib.report`, which knows no runs, because the steps `tfma_analyze` and `compare` draw too.
 """
 
 from taxi_pipeline.report.make import view, write

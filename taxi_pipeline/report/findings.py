@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.report.data import Data, read_json
+from components.lib.report.data import Data, read_json
 from taxi_pipeline.report.choose import Judged
 from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters
 

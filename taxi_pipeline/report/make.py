@@ -22,7 +22,7 @@ from taxi_pipeline.report.lineage import Copies, Lineage
 from taxi_pipeline.report.steps import describe_run
 
 if TYPE_CHECKING:
-    from components.report.view import View
+    from components.lib.report.view import View
 
 _CONFIG_NAME = "eval_config.json"  # TFMA's name for it
 
@@ -130,10 +130,10 @@ def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | N
         # TFMA reads its own files with a function that TensorFlow has called deprecated for years.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     require("jinja2")
-    from components.report.answer import answer
-    from components.report.evaluation import read_evaluation
-    from components.report.page import render
-    from components.report.view import View
+    from components.lib.artifacts.evaluation import read_evaluation
+    from components.lib.report.answer import answer
+    from components.lib.report.page import render
+    from components.lib.report.view import View
 
     models = {name: read_evaluation(copies.find(uri)) for name, uri in judged.evaluations.items()}
     name = Path(place).name

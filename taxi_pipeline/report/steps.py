@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pipeline_tools.runs.result import RunResult, Step
 
 if TYPE_CHECKING:
-    from components.report.run import Link, Run, RunStep
+    from components.lib.report.run import Link, Run, RunStep
 
 
 def describe_run(run: RunResult, page: Path | None) -> Run:
@@ -25,7 +25,7 @@ def describe_run(run: RunResult, page: Path | None) -> Run:
     Returns:
         The description.
     """
-    from components.report.run import Run
+    from components.lib.report.run import Run
 
     begin = datetime.datetime.fromisoformat(run.started)
     return Run(
@@ -40,7 +40,7 @@ def describe_run(run: RunResult, page: Path | None) -> Run:
 
 
 def _describe(step: Step, run: RunResult, begin: datetime.datetime, page: Path | None) -> RunStep:
-    from components.report.run import RunStep
+    from components.lib.report.run import RunStep
 
     started = datetime.datetime.fromisoformat(step.started) if step.started else None
     links = [_link("log", step.log, run, page)] if step.log and step.log.exists() else []
@@ -63,7 +63,7 @@ def _describe(step: Step, run: RunResult, begin: datetime.datetime, page: Path |
 
 
 def _link(label: str, path: Path, run: RunResult, page: Path | None) -> Link:
-    from components.report.run import Link
+    from components.lib.report.run import Link
 
     inside = os.path.relpath(path, run.run_dir)
     href = quote(Path(os.path.relpath(path, page.parent)).as_posix()) if page else None

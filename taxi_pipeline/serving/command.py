@@ -10,7 +10,7 @@ import threading
 
 import click
 
-from components.serving.config import VersionPolicy, find_models
+from components.lib.serving.config import VersionPolicy, find_models
 from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
 
@@ -64,7 +64,7 @@ def serve_command(
     _be_quiet()
     for module in ("tensorflow", "tensorflow_serving", "aiohttp", "prometheus_client"):
         require(module, "serve")
-    from components.serving.server import ModelServer, ServerOptions
+    from components.lib.serving.server import ModelServer, ServerOptions
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
@@ -126,7 +126,7 @@ def predict_command(
       taxi-pipeline predict --server localhost:8500 --model-name taxi --examples-file sample://trips
       taxi-pipeline predict --server http://localhost:8501 --model-name taxi --examples-file trips.csv --json
     """  # noqa: D301
-    from components.serving.client import connect
+    from components.lib.serving.client import connect
     from taxi_pipeline.serving.trips import read_trips
 
     _be_quiet()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import yaml
 
-from components.deployment.names import check_model_name
+from components.lib.deploy.names import check_model_name
 from components.tf_serving_deploy.manifests import manifests, rbac
 from components.tf_serving_deploy.options import ClusterOptions
 from pipeline_tools.errors import InputError

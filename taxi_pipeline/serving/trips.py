@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.schema import column_types, load_schema
+from components.lib.schema import column_types, load_schema
 from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN

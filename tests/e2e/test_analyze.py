@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components.scores import accuracy, auc, log_losses
+from components.lib.stats.scores import accuracy, auc, log_losses
 from pipeline_tools.errors import InputError
 from taxi_pipeline.schema import LABEL_KEY
 

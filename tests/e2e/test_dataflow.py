@@ -25,7 +25,7 @@ pytestmark = pytest.mark.e2e
 
 STEP = """
 import json, sys
-from components.beam.options import BeamOptions
+from components.lib.beam.options import BeamOptions
 from pipeline_tools.errors import InputError
 
 def main(step, bucket, project, region):

@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="needs taxi-pipeline[local]")
 
-from components.beam.options import BeamOptions
-from components.beam.pipelines import BeamJobError
+from components.lib.beam.options import BeamOptions
+from components.lib.beam.pipelines import BeamJobError
 from tests.e2e.content import evaluated, transformed
 from tests.flink.cluster import flink_cluster
 from tests.flink.jars import FlinkMissingError

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_tools.local import RunResult
-from tests.components.report.pages import Page
+from tests.components.lib.report.pages import Page
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="needs taxi-pipeline[local]")
 
-from components.beam.options import BeamOptions
+from components.lib.beam.options import BeamOptions
 from pipeline_tools.errors import InputError
 from tests.e2e.content import evaluated, transformed
 
@@ -85,7 +85,7 @@ def test_a_module_given_by_path_and_its_neighbour_travel_with_the_job(chain, tmp
 
 
 def test_a_job_that_fails_leaves_nothing_and_says_why(chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from components.beam.pipelines import BeamJobError
+    from components.lib.beam.pipelines import BeamJobError
     from components.tft_preprocess import transform
     from components.tft_preprocess.preprocess import preprocess
 

@@ -13,8 +13,8 @@ import pytest
 from pipeline_tools.local import RunResult
 from taxi_pipeline import report
 from tests.browser import chromium, needs_chromium
-from tests.components.report.looks import check_looks
-from tests.components.report.pages import Page, slice_numbers
+from tests.components.lib.report.looks import check_looks
+from tests.components.lib.report.pages import Page, slice_numbers
 
 pytestmark = pytest.mark.e2e
 
@@ -73,9 +73,9 @@ def test_every_number_of_two_models_is_tfmas(workflow1_run: RunResult, page: Pat
 
 
 def test_our_area_under_the_curve_is_tfmas_so_that_intervals_are_around_it(workflow1_run: RunResult) -> None:
-    from components.report.evaluation import read_evaluation
-    from components.report.slices import bounds_of
-    from components.scores import auc, tfma_levels
+    from components.lib.artifacts.evaluation import read_evaluation
+    from components.lib.report.slices import bounds_of
+    from components.lib.stats.scores import auc, tfma_levels
 
     evaluation = read_evaluation(workflow1_run.artifact("tfma-analyze", "evaluation").path)
     assert evaluation.predictions

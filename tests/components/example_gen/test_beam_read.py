@@ -14,11 +14,11 @@ pytest.importorskip("apache_beam", reason="needs taxi-pipeline[local]")
 import apache_beam as beam
 from farmhash import Fingerprint64
 
-from components.beam.pipelines import local_pipeline
 from components.example_gen import beam_read
 from components.example_gen.dialect import connect
 from components.example_gen.selection import KEY, ORDER, SPLIT
 from components.example_gen.write import write_splits
+from components.lib.beam.pipelines import local_pipeline
 
 TYPES = {"leaves": "INT", "height": "FLOAT", "the note": "BYTES"}
 

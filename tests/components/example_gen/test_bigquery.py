@@ -147,7 +147,7 @@ def proxied(ports, google_folder) -> Google:
 
 READ = """
 import json, sys
-from components.beam.options import BeamOptions
+from components.lib.beam.options import BeamOptions
 from components.example_gen.read import read_examples
 from components.example_gen.request import ReadParameters
 from components.plan_windows.plan import plan_windows

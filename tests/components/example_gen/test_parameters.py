@@ -10,7 +10,7 @@ from components.example_gen.handles import parse_handle
 from components.example_gen.plan import plan_read
 from components.example_gen.request import ReadParameters
 from components.example_gen.windows import parse_time, parse_window
-from components.schema import load_schema
+from components.lib.schema import load_schema
 from pipeline_tools.errors import InputError
 
 from .conftest import DERIVED, SCHEMA, plant, write_csv

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from farmhash import Fingerprint64
 
-from components.examples import read_schema
+from components.lib.artifacts.examples import read_schema
 from pipeline_tools.errors import InputError
 
 from .conftest import HEADER, plant, write_csv

@@ -15,10 +15,10 @@ import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
-from components.deployment.golden import DisagreementError  # noqa: E402
-from components.serving.client import NoModelError  # noqa: E402
-from components.serving.config import ModelConfig, VersionPolicy  # noqa: E402
-from components.serving.server import ModelServer, ServerOptions  # noqa: E402
+from components.lib.deploy.golden import DisagreementError  # noqa: E402
+from components.lib.serving.client import NoModelError  # noqa: E402
+from components.lib.serving.config import ModelConfig, VersionPolicy  # noqa: E402
+from components.lib.serving.server import ModelServer, ServerOptions  # noqa: E402
 from components.tf_serving_deploy.deploy import deploy  # noqa: E402
 
 pytestmark = pytest.mark.e2e

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("kubernetes")
 
-from components.deployment.golden import DisagreementError, GoldenRequest
+from components.lib.deploy.golden import DisagreementError, GoldenRequest
 from components.tf_serving_deploy.cluster import Cluster, RolloutError, roll_out
 from components.tf_serving_deploy.manifests import MANAGER
 from components.tf_serving_deploy.options import ClusterOptions

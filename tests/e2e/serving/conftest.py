@@ -82,7 +82,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
 @pytest.fixture
 def base(tmp_path: Path, tiny: Callable[[float], Path]) -> Any:
     """A model base path with the model `tiny` in version 1 (offset 2)."""
-    from components.deployment.model_base import LocalModelBase
+    from components.lib.deploy.model_base import LocalModelBase
 
     found = LocalModelBase(str(tmp_path / "models"), "tiny")
     found.publish(tiny(2.0))
@@ -92,8 +92,8 @@ def base(tmp_path: Path, tiny: Callable[[float], Path]) -> Any:
 @pytest.fixture
 def serve(tmp_path: Path, base: Any) -> Iterator[Callable[..., Any]]:
     """Start a server of the base path; policy, labels and options by keyword."""
-    from components.serving.config import VersionPolicy, find_models
-    from components.serving.server import ModelServer, ServerOptions
+    from components.lib.serving.config import VersionPolicy, find_models
+    from components.lib.serving.server import ModelServer, ServerOptions
 
     servers = []
 

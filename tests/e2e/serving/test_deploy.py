@@ -15,9 +15,9 @@ import pytest
 pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.e2e
 
-from components.deployment.gate import NotBlessedError  # noqa: E402
-from components.deployment.golden import DisagreementError, read_requests  # noqa: E402
-from components.serving.client import (  # noqa: E402
+from components.lib.deploy.gate import NotBlessedError  # noqa: E402
+from components.lib.deploy.golden import DisagreementError, read_requests  # noqa: E402
+from components.lib.serving.client import (  # noqa: E402
     ClientError,
     DeadlineError,
     NoModelError,
@@ -55,8 +55,8 @@ def deployed(chain, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(deployed):
-    from components.serving.config import VersionPolicy, find_models
-    from components.serving.server import ModelServer, ServerOptions
+    from components.lib.serving.config import VersionPolicy, find_models
+    from components.lib.serving.server import ModelServer, ServerOptions
 
     models = find_models(str(deployed / "models"), None, VersionPolicy())
     with ModelServer(models, ServerOptions(port=0, rest_api_port=0)) as running:

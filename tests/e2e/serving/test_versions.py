@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.e2e
 
-from components.serving.client import connect  # noqa: E402
+from components.lib.serving.client import connect  # noqa: E402
 from pipeline_tools.errors import InputError  # noqa: E402
 
 

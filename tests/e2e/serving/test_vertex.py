@@ -16,11 +16,11 @@ pytestmark = pytest.mark.e2e
 
 from click.testing import CliRunner  # noqa: E402
 
-from components.deployment.golden import DisagreementError  # noqa: E402
+from components.lib.deploy.golden import DisagreementError  # noqa: E402
+from components.lib.serving.client import NoModelError  # noqa: E402
+from components.lib.serving.vertex_client import VertexClient  # noqa: E402
 from components.ml_engine_deploy.deploy import deploy  # noqa: E402
 from components.ml_engine_deploy.endpoint import Vertex, VertexError, share_traffic  # noqa: E402
-from components.serving.client import NoModelError  # noqa: E402
-from components.serving.vertex_client import VertexClient  # noqa: E402
 from pipeline_tools.errors import InputError  # noqa: E402
 
 
@@ -146,7 +146,7 @@ def test_the_client_asks_an_endpoint_and_says_what_is_wrong(go, both):
 
 
 def test_an_upload_that_fails_deploys_nothing(go, tmp_path, monkeypatch, count):
-    monkeypatch.setattr("components.deployment.model_base.LocalModelBase.path", lambda _self, _version: "/nowhere")
+    monkeypatch.setattr("components.lib.deploy.model_base.LocalModelBase.path", lambda _self, _version: "/nowhere")
     before = count("deploy_model")
     with pytest.raises(VertexError, match=r"while uploading the model: .*no saved_model.pb at /nowhere"):
         go("broken", serving_image="other/image:1")

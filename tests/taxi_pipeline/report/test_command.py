@@ -9,7 +9,7 @@ from kfp import dsl
 from pipeline_tools.errors import InputError
 from pipeline_tools.local import RunResult, run
 from taxi_pipeline import report
-from tests.components.report.pages import Page
+from tests.components.lib.report.pages import Page
 
 pytest.importorskip("jinja2")
 

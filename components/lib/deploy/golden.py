@@ -1,0 +1,163 @@
+"""Golden requests: raw eval examples with the predictions of the evaluation, which every endpoint must give again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline_tools.errors import InputError
+
+GOLDEN_FILE = "golden_requests.jsonl"
+EXTRA = "assets.extra"
+"""The directory inside a SavedModel that servers and loaders leave alone."""
+
+TOLERANCE = 1e-6
+"""Largest difference of two probabilities that counts as agreement. Float32 sums differ by batch size in about 1e-7."""
+
+SHOWN = 5
+
+
+class DisagreementError(RuntimeError):
+    """An endpoint does not answer the golden requests as the evaluation did."""
+
+
+@dataclass(frozen=True)
+class GoldenRequest:
+    """One raw example and what the evaluation predicted for it.
+
+    Attributes:
+        key: The example's key.
+        columns: Its raw values; a missing one is left out.
+        probability: The prediction.
+    """
+
+    key: str
+    columns: dict[str, int | float | str]
+    probability: float
+
+
+def choose_requests(examples: str, evaluation: str, count: int) -> list[GoldenRequest]:
+    """Take eval examples, spread evenly over the split, with their predictions.
+
+    Args:
+        examples: Directory of an `examples` artifact.
+        evaluation: Directory of an `evaluation` artifact of the model on these examples.
+        count: How many; fewer where the split is smaller.
+
+    Returns:
+        The requests, in the order of the split.
+
+    Raises:
+        InputError: ``count`` is not positive, or the evaluation is of other examples.
+    """
+    from components.lib.artifacts.examples import KEY_COLUMN, read_batches, read_schema, split_files
+
+    if count < 1:
+        raise InputError(f"golden_requests={count}: at least one is needed to prove a deployment")
+    columns = [feature.name for feature in read_schema(examples).feature]
+    predictions = _predictions(Path(evaluation))
+    step = max(1, len(predictions) // count)
+    requests: list[GoldenRequest] = []
+    at = 0
+    for path in split_files(examples, "eval"):
+        for batch in read_batches(path):
+            taken = batch.slice(-at % step)[::step] if step > 1 else batch
+            for row in taken.to_pylist():
+                key = row[KEY_COLUMN]
+                if key not in predictions:
+                    raise InputError(f"{evaluation}: no prediction for example {key!r}; was it made of {examples}?")
+                values = {name: row[name] for name in columns if row[name] is not None}
+                requests.append(GoldenRequest(key, values, predictions[key]))
+            at += batch.num_rows
+    return requests[:count]
+
+
+def _predictions(evaluation: Path) -> dict[str, float]:
+    from components.lib.artifacts.examples import KEY_COLUMN, read_batches
+
+    found: dict[str, float] = {}
+    for path in sorted((evaluation / "predictions").glob("*.parquet")):
+        for batch in read_batches(path, [KEY_COLUMN, "probability"]):
+            found.update(zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True))
+    if not found:
+        raise InputError(f"{evaluation}: no predictions in it; it must be what tfma_analyze wrote")
+    return found
+
+
+def write_requests(model: Path, requests: Sequence[GoldenRequest]) -> None:
+    """Put the requests into a SavedModel.
+
+    Args:
+        model: Directory of the SavedModel.
+        requests: To be written as JSON, one a line.
+    """
+    lines = [json.dumps(asdict(request), ensure_ascii=False) + "\n" for request in requests]
+    (model / EXTRA).mkdir(exist_ok=True)
+    (model / EXTRA / GOLDEN_FILE).write_text("".join(lines), encoding="utf-8")
+
+
+def read_requests(model: Path) -> list[GoldenRequest]:
+    """Take the requests out of a SavedModel.
+
+    Args:
+        model: Directory of the SavedModel.
+
+    Returns:
+        The requests.
+
+    Raises:
+        InputError: It carries none.
+    """
+    path = model / EXTRA / GOLDEN_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: no golden requests: {error.strerror}") from None
+    return [GoldenRequest(**json.loads(line)) for line in text.splitlines()]
+
+
+def compare_answers(requests: Sequence[GoldenRequest], answers: Sequence[float], who: str) -> float:
+    """Compare what an endpoint answered with what the evaluation predicted.
+
+    Args:
+        requests: What was asked.
+        answers: One probability a request.
+        who: Who answered, for the error.
+
+    Returns:
+        The largest difference.
+
+    Raises:
+        DisagreementError: A difference is over `TOLERANCE`; the message names the rows and differences.
+    """
+    if len(answers) != len(requests):
+        raise DisagreementError(f"{who} gave {len(answers)} answers to {len(requests)} golden requests")
+    differences = [abs(answer - request.probability) for request, answer in zip(requests, answers, strict=True)]
+    wrong = [at for at, difference in enumerate(differences) if not difference <= TOLERANCE]  # NaN disagrees
+    if wrong:
+        rows = "; ".join(
+            f"example {requests[at].key}: {answers[at]:.7g}, must be {requests[at].probability:.7g} "
+            f"(differs by {differences[at]:.2g})"
+            for at in wrong[:SHOWN]
+        )
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise DisagreementError(
+            f"{who} disagrees with the evaluation on {len(wrong)} of {len(requests)} golden requests: {rows}{more}"
+        )
+    return max(differences, default=0.0)
+
+
+def summary(requests: Sequence[GoldenRequest], differences: dict[str, float]) -> dict[str, Any]:
+    """Say in numbers what was proved.
+
+    Args:
+        requests: What was asked.
+        differences: The largest difference, by who answered.
+
+    Returns:
+        What JSON can hold.
+    """
+    return {"requests": len(requests), "tolerance": TOLERANCE, "largest_difference": differences}

@@ -1,0 +1,109 @@
+"""Ask an endpoint of Vertex AI."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from components.lib.serving.client import (
+    Client,
+    ClientError,
+    DeadlineError,
+    NoModelError,
+    NoServerError,
+    as_probability,
+)
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import require
+
+
+class VertexClient(Client):
+    """Asks an endpoint of Vertex AI over gRPC.
+
+    The endpoint's container must take ``{"b64": ...}`` instances, as TensorFlow's serving containers do. Vertex AI does
+    not tell a model's columns, so that wrong ones are found by the model only.
+
+    Args:
+        endpoint: ``projects/P/locations/L/endpoints/E``.
+        timeout: Seconds for one request.
+        service: A ``PredictionServiceClient``; by default one for the endpoint's region, with the surrounding
+            credentials.
+
+    Attributes:
+        answered_by: The id of the deployment that answered last; an endpoint shares its traffic among several.
+
+    Raises:
+        InputError: The endpoint is not named so.
+    """
+
+    def __init__(self, endpoint: str, *, timeout: float = 30.0, service: Any = None) -> None:
+        region = region_of(endpoint)
+        super().__init__(f"vertex:{endpoint}", timeout)
+        self._endpoint = endpoint
+        self.answered_by = ""
+        if service is None:
+            api = require("google.cloud.aiplatform_v1", "cloud")
+            host = f"{region}-aiplatform.googleapis.com"
+            service = api.PredictionServiceClient(client_options={"api_endpoint": host})
+        self._service = service
+
+    def predict_serialized(self, examples: Sequence[bytes]) -> list[float]:
+        """Predict serialized ``tf.Example``s.
+
+        Args:
+            examples: One a row.
+
+        Returns:
+            One probability a row.
+
+        Raises:
+            ClientError: There is no such endpoint, no answer in time, or another error.
+        """
+        from google.api_core import exceptions
+
+        instances = [{"b64": base64.b64encode(example).decode()} for example in examples]
+        try:
+            answer = self._service.predict(
+                endpoint=self._endpoint, instances=instances, timeout=self._timeout, retry=None
+            )
+        except exceptions.NotFound as error:
+            raise NoModelError(f"{self.server}: {error.message}") from None
+        except exceptions.DeadlineExceeded:
+            raise DeadlineError(f"{self.server} gave no answer within {self._timeout:g} s") from None
+        except exceptions.ServiceUnavailable as error:
+            raise NoServerError(f"{self.server} is out of reach: {error.message}") from None
+        except exceptions.GoogleAPICallError as error:
+            raise ClientError(f"{self.server} answers {error.code}: {error.message}") from None
+        self.answered_by = str(answer.deployed_model_id)
+        return [as_probability(_plain(value)) for value in answer.predictions]
+
+    def _ask_columns(self) -> dict[str, str]:
+        return {}
+
+
+def region_of(endpoint: str) -> str:
+    """Take the region out of an endpoint's resource name.
+
+    Args:
+        endpoint: ``projects/P/locations/L/endpoints/E``.
+
+    Returns:
+        The region.
+
+    Raises:
+        InputError: It is no such name.
+    """
+    parts = endpoint.split("/")
+    if len(parts) != 6 or parts[::2] != ["projects", "locations", "endpoints"] or not all(parts):
+        raise InputError(f"endpoint {endpoint!r}: must be projects/P/locations/L/endpoints/E")
+    return parts[3]
+
+
+def _plain(value: Any) -> Any:
+    """Turn the SDK's views of JSON into plain lists and dictionaries."""
+    if isinstance(value, (str, int, float, type(None))):
+        return value
+    if hasattr(value, "items"):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value]

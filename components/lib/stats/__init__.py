@@ -1,0 +1,1 @@
+"""Scores, baselines, intervals and resampling: the statistics behind verdicts and comparisons."""
