@@ -1,7 +1,7 @@
 """`python -m taxi_pipeline.client`: `taxi-pipeline predict` under its name of 2018, with the flags of then."""
 
+from components.commands.serve import predict_command
 from pipeline_tools.cli.main import run_reporting_errors
-from taxi_pipeline.serving.command import predict_command
 
 if __name__ == "__main__":
     run_reporting_errors(predict_command)

@@ -15,12 +15,12 @@ COMMANDS = {
     "compile": "pipeline_tools.cli.compile:compile_command",
     "diff": "pipeline_tools.cli.diff:diff_command",
     "doctor": "pipeline_tools.cli.doctor:doctor_command",
-    "endpoint": "taxi_pipeline.serving.endpoint_command:endpoint_command",
-    "manifests": "taxi_pipeline.serving.manifests_command:manifests_command",
-    "predict": "taxi_pipeline.serving.command:predict_command",
-    "report": "taxi_pipeline.report.command:report_command",
+    "endpoint": "components.commands.endpoint:endpoint_command",
+    "manifests": "components.commands.manifests:manifests_command",
+    "predict": "components.commands.serve:predict_command",
+    "report": "components.commands.report.command:report_command",
     "run": "pipeline_tools.cli.run:run_command",
-    "serve": "taxi_pipeline.serving.command:serve_command",
+    "serve": "components.commands.serve:serve_command",
     "submit": "pipeline_tools.cli.submit:submit_command",
 }
 """Command name -> where its click command lives."""

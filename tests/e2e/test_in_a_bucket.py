@@ -67,7 +67,7 @@ def test_workflow1_in_a_bucket_has_the_metrics_of_this_machine(gcs, code, chain,
     storage.download(PLACE, tmp_path / "copy")
     copy = RunResult.load(tmp_path / "copy")
     assert copy.status == "succeeded"
-    from taxi_pipeline import report
+    from components.commands import report
 
     # The page says the same, whether it is made from the bucket, from a copy, or from what stayed on this machine.
     there = report.view(PLACE)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from components.commands import report
 from pipeline_tools.local import RunResult
-from taxi_pipeline import report
 from tests.browser import chromium, needs_chromium
 from tests.components.lib.report.looks import check_looks
 from tests.components.lib.report.pages import Page, slice_numbers

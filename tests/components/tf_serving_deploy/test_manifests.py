@@ -6,10 +6,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from components.commands.manifests import manifests_command
 from components.tf_serving_deploy.manifests import manifests, rbac
 from components.tf_serving_deploy.options import ClusterOptions
 from pipeline_tools.errors import InputError
-from taxi_pipeline.serving.manifests_command import manifests_command
 
 PLACE = "gs://bucket/models/taxi"
 

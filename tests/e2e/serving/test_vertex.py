@@ -96,7 +96,7 @@ def test_the_first_model_gets_all_traffic_and_twice_is_once(go, count, tmp_path)
 
 
 def test_a_canary_gets_its_share_and_is_promoted_or_rolled_back(go, other, vertex, both):
-    from taxi_pipeline.serving.endpoint_command import endpoint_command
+    from components.commands.endpoint import endpoint_command
 
     first = go("canary")
     second = go("canary", other, traffic_percentage=20)

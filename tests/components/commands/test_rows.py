@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("duckdb")
 
+from components.commands.rows import read_trips
 from pipeline_tools.errors import InputError
-from taxi_pipeline.serving.trips import read_trips
 
 COLUMNS = {"fare": "FLOAT", "trip_start_hour": "INT", "trip_start_day": "INT", "company": "BYTES"}
 CSV = """unique_key,trip_start_timestamp,fare,company,tips

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.commands.report.choose import Judged, choose
+from components.commands.report.findings import find_data, find_features, find_matrix
+from components.commands.report.lineage import Copies, Lineage
+from components.commands.report.steps import describe_run
 from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
 from pipeline_tools.paths import join, list_files
 from pipeline_tools.runs.result import RECORD_NAME, RunResult
 from pipeline_tools.storage import is_remote
-from taxi_pipeline.report.choose import Judged, choose
-from taxi_pipeline.report.findings import find_data, find_features, find_matrix
-from taxi_pipeline.report.lineage import Copies, Lineage
-from taxi_pipeline.report.steps import describe_run
 
 if TYPE_CHECKING:
     from components.lib.report.view import View

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.commands.report.choose import Judged
+from components.commands.report.lineage import Lineage, given_artifacts, given_parameters
 from components.lib.report.data import Data, read_json
-from taxi_pipeline.report.choose import Judged
-from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters
 
 if TYPE_CHECKING:
     from pipeline_tools.runs.result import Step

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from kfp import dsl
 
+from components.commands import report
 from pipeline_tools.errors import InputError
 from pipeline_tools.local import RunResult, run
-from taxi_pipeline import report
 from tests.components.lib.report.pages import Page
 
 pytest.importorskip("jinja2")

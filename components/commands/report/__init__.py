@@ -4,6 +4,6 @@
 in `components.lib.report`, which knows no runs, because the steps `tfma_analyze` and `compare` draw too.
 """
 
-from taxi_pipeline.report.make import view, write
+from components.commands.report.make import view, write
 
 __all__ = ["view", "write"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from taxi_pipeline.report.make import write
+from components.commands.report.make import write
 
 
 @click.command("report")

@@ -126,8 +126,8 @@ def predict_command(
       taxi-pipeline predict --server localhost:8500 --model-name taxi --examples-file sample://trips
       taxi-pipeline predict --server http://localhost:8501 --model-name taxi --examples-file trips.csv --json
     """  # noqa: D301
+    from components.commands.rows import read_trips
     from components.lib.serving.client import connect
-    from taxi_pipeline.serving.trips import read_trips
 
     _be_quiet()
     if schema_file:

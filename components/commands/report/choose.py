@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.commands.report.lineage import Lineage, given_artifacts, given_parameters
 from pipeline_tools.errors import InputError
 from pipeline_tools.runs.result import Step
-from taxi_pipeline.report.lineage import Lineage, given_artifacts, given_parameters
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,0 @@
-"""Serve the trained models on this machine, and ask whoever serves them."""
