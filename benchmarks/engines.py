@@ -69,10 +69,10 @@ class Watch:
 
 def step(name: str, examples: str, output: Path, runner: str, flags: list[str]) -> None:
     """Run one step in this process; without a runner, in local mode."""
+    from components.analysis.analyze import analyze
     from components.lib.beam.options import BeamOptions
-    from components.tfma_analyze.analyze import analyze
-    from components.tft_preprocess.preprocess import preprocess
-    from components.train.fit import fit
+    from components.training.fit import fit
+    from components.transform.preprocess import preprocess
     from taxi_pipeline.schema import LABEL_KEY
 
     options = BeamOptions(mode="cloud", beam_runner=runner, beam_flags=flags) if runner else BeamOptions()

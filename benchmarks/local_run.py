@@ -119,8 +119,13 @@ def kfp_local(specification: Path, scratch: Path, arguments: dict[str, object]) 
 
 def warm() -> None:
     """Read into memory what the steps import."""
-    modules = ["kfp", "components.example_gen.read", "components.tft_preprocess.preprocess", "components.train.fit"]
-    modules += ["components.tfma_analyze.analyze", "components.compare.compare"]
+    modules = [
+        "kfp",
+        "components.example_generation.read",
+        "components.transform.preprocess",
+        "components.training.fit",
+    ]
+    modules += ["components.analysis.analyze", "components.comparison.compare"]
     subprocess.run([sys.executable, "-c", f"import {', '.join(modules)}"], check=True, capture_output=True)
 
 

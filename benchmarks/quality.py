@@ -56,10 +56,10 @@ def boosted(examples: Path) -> tuple[object, object]:
 
 def main() -> None:
     """Train, judge and print a table."""
-    from components.example_gen.read import read_examples
-    from components.example_gen.request import ReadParameters
-    from components.tft_preprocess.preprocess import preprocess
-    from components.train.fit import fit
+    from components.example_generation.read import read_examples
+    from components.example_generation.request import ReadParameters
+    from components.training.fit import fit
+    from components.transform.preprocess import preprocess
 
     wheel = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     lines = []

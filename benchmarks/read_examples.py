@@ -47,10 +47,10 @@ def make_trips(rows: int, path: Path) -> None:
 
 def with_example_gen(trips: Path, out: Path, *, statistics: bool) -> int:
     """Read both windows as example_gen does; without statistics, only rows are written. Gives the rows."""
-    from components.example_gen.read import read_examples
-    from components.example_gen.request import ReadParameters, make_request
-    from components.example_gen.rows import write_rows
-    from components.example_gen.sources import Access, open_sources, parse_handles
+    from components.example_generation.read import read_examples
+    from components.example_generation.request import ReadParameters, make_request
+    from components.example_generation.rows import write_rows
+    from components.example_generation.sources import Access, open_sources, parse_handles
     from components.lib.schema import load_schema
     from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 
@@ -115,7 +115,7 @@ def with_duckdb(trips: Path, out: Path) -> int:
 
 def measure(way: str, trips: Path) -> dict[str, float]:
     """Read both windows once, in this process."""
-    import components.example_gen.read  # noqa: F401 - so that imports do not count
+    import components.example_generation.read  # noqa: F401 - so that imports do not count
 
     with tempfile.TemporaryDirectory(dir=trips.parent) as out:
         cpu, wall = time.process_time(), time.monotonic()

@@ -26,8 +26,8 @@ SIZES = (200_000, 1_000_000)
 
 def make_examples(rows: int, directory: Path, files: int = 1) -> None:
     """Write examples of many trips: the bundled ones again and again, each with a key and a fare of its own."""
-    from components.example_gen.read import read_examples
-    from components.example_gen.request import ReadParameters
+    from components.example_generation.read import read_examples
+    from components.example_generation.request import ReadParameters
     from taxi_pipeline.data import SAMPLE
     from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 
@@ -63,7 +63,7 @@ def make_examples(rows: int, directory: Path, files: int = 1) -> None:
 
 def measure(rows: int, module: str) -> dict[str, float]:
     """Transform in this process and tell what it cost."""
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform.preprocess import preprocess
 
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

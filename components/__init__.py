@@ -11,17 +11,17 @@ from pipeline_tools.image import IMAGE
 
 # Inside a step KFP sets this, and its `dsl` then has no decorators: a step imports the work, never the factories.
 if os.environ.get("_KFP_RUNTIME") != "true":
+    from components.analysis.component import tfma_analyze
     from components.call import call
-    from components.compare.component import compare
-    from components.cross_judge.component import cross_judge
-    from components.drift.component import drift
-    from components.example_gen.component import example_gen
-    from components.ml_engine_deploy.component import ml_engine_deploy
-    from components.plan_windows.component import plan_windows
-    from components.tf_serving_deploy.component import tf_serving_deploy
-    from components.tfma_analyze.component import tfma_analyze
-    from components.tft_preprocess.component import tft_preprocess
-    from components.train.component import train
+    from components.comparison.component import compare
+    from components.cross_evaluation.component import cross_judge
+    from components.drift_detection.component import drift
+    from components.example_generation.component import example_gen
+    from components.ml_engine.component import ml_engine_deploy
+    from components.tf_serving.component import tf_serving_deploy
+    from components.training.component import train
+    from components.transform.component import tft_preprocess
+    from components.window_planning.component import plan_windows
 
 __all__ = [
     "IMAGE",

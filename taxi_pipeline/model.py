@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from components.train.features import Feature
+from components.training.features import Feature
 
 EMBEDDING_SIZE = 4
 

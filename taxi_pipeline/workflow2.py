@@ -10,9 +10,9 @@ from kfp import dsl
 
 from components import compare, cross_judge, drift, example_gen, plan_windows
 from pipeline_tools.image import IMAGE
-from taxi_pipeline.branch import BEAM, DEPLOYMENT, TRAINING, deploy, job_name, take, train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
+from taxi_pipeline.steps import BEAM, DEPLOYMENT, TRAINING, deploy, job_name, take, train_and_judge
 
 NAMES = ("window 1", "window 2")
 

@@ -18,7 +18,7 @@ def endpoint_command(action: str, endpoint: str, emulator: str) -> None:
       taxi-pipeline endpoint promote projects/my-project/locations/us-central1/endpoints/123
     """  # noqa: D301
     from components.lib.serving.vertex_client import region_of
-    from components.ml_engine_deploy.endpoint import Vertex
+    from components.ml_engine.endpoint import Vertex
 
     services = Vertex(region_of(endpoint), emulator)
     if action == "promote":

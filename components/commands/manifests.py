@@ -6,8 +6,8 @@ import click
 import yaml
 
 from components.lib.deploy.names import check_model_name
-from components.tf_serving_deploy.manifests import manifests, rbac
-from components.tf_serving_deploy.options import ClusterOptions
+from components.tf_serving.manifests import manifests, rbac
+from components.tf_serving.options import ClusterOptions
 from pipeline_tools.errors import InputError
 
 

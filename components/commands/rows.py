@@ -29,11 +29,11 @@ def read_trips(examples_file: str, columns: Mapping[str, str], count: int) -> tu
         InputError: The file cannot be read, has no rows, or lacks a column.
     """
     require("duckdb")
-    from components.example_gen.dialect import connect
-    from components.example_gen.expressions import parse_derived
-    from components.example_gen.selection import KEY, Request
-    from components.example_gen.sources import Access, open_sources, parse_handles
-    from components.example_gen.windows import Window
+    from components.example_generation.dialect import connect
+    from components.example_generation.expressions import parse_derived
+    from components.example_generation.selection import KEY, Request
+    from components.example_generation.sources import Access, open_sources, parse_handles
+    from components.example_generation.windows import Window
 
     if count < 1:
         raise InputError(f"num_examples={count}: must be at least 1")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.lib.beam.options import BeamOptions
-from components.train import options as training
+from components.training import options as training
 from pipeline_tools.errors import InputError
 
 _MODES = ("read_mode", "preprocess_mode", "tfma_mode")

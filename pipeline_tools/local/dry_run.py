@@ -16,8 +16,8 @@ from pipeline_tools.spec.executors import Function
 from pipeline_tools.spec.graph import Dag, Place, Task, read_plan
 from pipeline_tools.spec.parameters import check_arguments
 
-_READS = "components.example_gen.read"
-_WINDOWS = "components.plan_windows.plan"
+_READS = "components.example_generation.read"
+_WINDOWS = "components.window_planning.plan"
 _FACTS = (
     ".pipeline_job_name",
     ".pipeline_job_resource_name",
@@ -118,20 +118,20 @@ def _in_step(name: str, work: Any, parameters: Mapping[str, Any]) -> Any:
 
 
 def _plan(parameters: Mapping[str, Any]) -> str:
-    from components.example_gen.plan import plan_read
+    from components.example_generation.plan import plan_read
 
     return str(plan_read(_read_parameters(parameters)))
 
 
 def _windows(parameters: Mapping[str, Any]) -> Any:
-    from components.plan_windows.plan import plan_windows
+    from components.window_planning.plan import plan_windows
 
     windows = [(parameters[f"ts1_{number}"], parameters[f"ts2_{number}"]) for number in (1, 2)]
     return plan_windows(_read_parameters(parameters), windows, dry_run=True)
 
 
 def _read_parameters(parameters: Mapping[str, Any]) -> Any:
-    from components.example_gen.request import ReadParameters
+    from components.example_generation.request import ReadParameters
 
     names = {field.name for field in fields(ReadParameters)}
     return ReadParameters(**{name: value for name, value in parameters.items() if name in names})

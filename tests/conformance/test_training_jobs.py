@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.train.manifests import manifests, rbac
-from components.train.options import JobOptions
+from components.training.manifests import manifests, rbac
+from components.training.options import JobOptions
 
 pytestmark = pytest.mark.conformance
 

@@ -27,8 +27,8 @@ class Chain:
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A sample of the bundled trips as examples."""
-    from components.example_gen.read import read_examples
-    from components.example_gen.request import ReadParameters
+    from components.example_generation.read import read_examples
+    from components.example_generation.request import ReadParameters
     from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 
     root = tmp_path_factory.mktemp("examples")
@@ -47,9 +47,9 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def run_chain(examples: str, module: str, root: Path) -> Chain:
     """Run the steps of one variant, as functions."""
-    from components.tfma_analyze.analyze import analyze
-    from components.tft_preprocess.preprocess import preprocess
-    from components.train.fit import fit
+    from components.analysis.analyze import analyze
+    from components.training.fit import fit
+    from components.transform.preprocess import preprocess
     from taxi_pipeline.schema import LABEL_KEY
 
     graph, transformed, model, evaluation = (str(root / name) for name in ("graph", "transformed", "model", "eval"))

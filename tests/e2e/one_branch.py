@@ -3,9 +3,9 @@
 from kfp import dsl
 
 from components import example_gen
-from taxi_pipeline.branch import job_name, train_and_judge
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
+from taxi_pipeline.steps import job_name, train_and_judge
 
 
 @dsl.pipeline(name="one-branch")

@@ -96,7 +96,7 @@ def test_a_blessing_has_a_reason(chain) -> None:
     ],
 )
 def test_the_verdict_follows_the_thresholds(chain, tmp_path: Path, bounds: str | None, reason: str) -> None:
-    from components.tfma_analyze.analyze import analyze
+    from components.analysis.analyze import analyze
 
     threshold = f"threshold {{ value_threshold {{ {bounds} }} }}" if bounds else ""
     config = tmp_path / "config.pbtxt"
@@ -119,7 +119,7 @@ def test_the_verdict_follows_the_thresholds(chain, tmp_path: Path, bounds: str |
     ],
 )
 def test_a_config_that_cannot_be_used_is_refused(chain, tmp_path: Path, text: str, message: str) -> None:
-    from components.tfma_analyze.analyze import analyze
+    from components.analysis.analyze import analyze
 
     config = tmp_path / "config.pbtxt"
     config.write_text(text)
@@ -129,7 +129,7 @@ def test_a_config_that_cannot_be_used_is_refused(chain, tmp_path: Path, text: st
 
 
 def test_what_is_no_model_is_refused(chain, tmp_path: Path) -> None:
-    from components.tfma_analyze.analyze import analyze
+    from components.analysis.analyze import analyze
 
     config = "taxi_pipeline.eval_config"
     with pytest.raises(InputError, match="not a SavedModel"):
@@ -143,7 +143,7 @@ def test_one_class_cannot_be_judged(chain, tmp_path: Path) -> None:
 
     import pyarrow.compute as pc
 
-    from components.tfma_analyze.analyze import analyze
+    from components.analysis.analyze import analyze
 
     examples = shutil.copytree(chain.examples, tmp_path / "examples")
     for path in (examples / "eval").iterdir():

@@ -36,13 +36,13 @@ def main(step, bucket, project, region):
         network="regions/us-central1/subnetworks/workers", job_name=f"workflow1 run 7-{step}",
     )
     if step == "preprocess":
-        from components.tft_preprocess.preprocess import preprocess
+        from components.transform.preprocess import preprocess
         found = preprocess(
             f"{bucket}/examples", "taxi_pipeline.preprocessing", transform_graph=f"{bucket}/graph",
             transformed_examples=f"{bucket}/transformed", options=options,
         )
     else:
-        from components.tfma_analyze.analyze import analyze
+        from components.analysis.analyze import analyze
         from taxi_pipeline.schema import LABEL_KEY
         found = analyze(
             f"{bucket}/examples", f"{bucket}/model", "taxi_pipeline.eval_config", label_key=LABEL_KEY,

@@ -42,8 +42,8 @@ def test_a_misspelt_flag_is_an_error(tmp_path: Path) -> None:
 
 def test_a_sample_is_the_same_every_time_and_not_the_first_rows(tmp_path: Path) -> None:
     """It was a LIMIT without an order."""
-    from components.example_gen.read import read_examples
-    from components.example_gen.request import ReadParameters
+    from components.example_generation.read import read_examples
+    from components.example_generation.request import ReadParameters
     from taxi_pipeline.data import TRIPS
     from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 
@@ -77,7 +77,7 @@ def test_a_sample_is_the_same_every_time_and_not_the_first_rows(tmp_path: Path) 
 @pytest.mark.parametrize("handle", ["my-csv-folder/trips", "csv.trips", "trips.tsv"])
 def test_the_kind_of_a_source_is_never_guessed_from_a_part_of_its_name(tmp_path: Path, handle: str) -> None:
     """It was `'csv' in handle`."""
-    from components.example_gen.handles import parse_handle
+    from components.example_generation.handles import parse_handle
     from pipeline_tools.errors import InputError
 
     with pytest.raises(InputError, match="bq://"):

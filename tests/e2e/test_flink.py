@@ -63,7 +63,7 @@ def test_both_workers_of_the_cluster_work(flink: list[str], tmp_path: Path) -> N
 
 
 def test_transform_on_flink_gives_the_content_of_local_mode(chain, flink: list[str], tmp_path: Path) -> None:
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform.preprocess import preprocess
 
     graph, examples = str(tmp_path / "graph"), str(tmp_path / "transformed")
     counts = preprocess(
@@ -86,7 +86,7 @@ def test_transform_on_flink_gives_the_content_of_local_mode(chain, flink: list[s
 
 
 def test_evaluation_on_flink_gives_the_content_of_local_mode(chain, flink: list[str], tmp_path: Path) -> None:
-    from components.tfma_analyze.analyze import analyze
+    from components.analysis.analyze import analyze
     from taxi_pipeline.schema import LABEL_KEY
 
     found = analyze(
@@ -107,7 +107,7 @@ def test_evaluation_on_flink_gives_the_content_of_local_mode(chain, flink: list[
 
 
 def test_a_job_that_fails_on_flink_leaves_nothing_and_says_why(chain, flink: list[str], tmp_path: Path) -> None:
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform.preprocess import preprocess
 
     examples, written = tmp_path / "examples", tmp_path / "written"
     shutil.copytree(chain.examples, examples)

@@ -77,8 +77,8 @@ def test_workflow1_in_a_bucket_has_the_metrics_of_this_machine(gcs, code, chain,
 
 
 def test_a_schema_in_a_bucket_reads_the_same_examples(gcs, code, examples, tmp_path):
-    from components.example_gen.read import read_examples
-    from components.example_gen.request import ReadParameters
+    from components.example_generation.read import read_examples
+    from components.example_generation.request import ReadParameters
     from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, SCHEMA, TIME_COLUMN
 
     storage.write_bytes("gs://bucket/code/schema.pbtxt", SCHEMA.encode())

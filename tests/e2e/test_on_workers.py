@@ -19,7 +19,7 @@ ELSEWHERE = BeamOptions(mode="cloud", mode_parameter="tfma_mode", beam_runner="F
 
 
 def test_transform_on_workers_gives_the_content_of_local_mode(chain, tmp_path: Path) -> None:
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform.preprocess import preprocess
 
     graph, examples = str(tmp_path / "graph"), str(tmp_path / "transformed")
     counts = preprocess(
@@ -37,7 +37,7 @@ def test_transform_on_workers_gives_the_content_of_local_mode(chain, tmp_path: P
 
 
 def test_evaluation_on_workers_gives_the_content_of_local_mode(chain, tmp_path: Path) -> None:
-    from components.tfma_analyze.analyze import analyze
+    from components.analysis.analyze import analyze
     from taxi_pipeline.schema import LABEL_KEY
 
     found = analyze(
@@ -60,7 +60,7 @@ def test_evaluation_on_workers_gives_the_content_of_local_mode(chain, tmp_path: 
 
 def test_a_module_given_by_path_and_its_neighbour_travel_with_the_job(chain, tmp_path: Path) -> None:
     """Workers cannot import what lies beside the pipeline: here they are processes that start elsewhere."""
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform.preprocess import preprocess
 
     (tmp_path / "sizes.py").write_text("BUCKETS = 7\n\n\ndef halve(x):\n    return x / 2\n")
     (tmp_path / "features.py").write_text(
@@ -86,8 +86,8 @@ def test_a_module_given_by_path_and_its_neighbour_travel_with_the_job(chain, tmp
 
 def test_a_job_that_fails_leaves_nothing_and_says_why(chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from components.lib.beam.pipelines import BeamJobError
-    from components.tft_preprocess import transform
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform import transform
+    from components.transform.preprocess import preprocess
 
     def broken(*_: object) -> None:
         raise MemoryError("no room on the worker")
@@ -105,7 +105,7 @@ def test_a_job_that_fails_leaves_nothing_and_says_why(chain, tmp_path: Path, mon
 
 
 def test_dataflow_refuses_artifacts_that_its_workers_cannot_reach(chain, tmp_path: Path) -> None:
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform.preprocess import preprocess
 
     dataflow = BeamOptions(
         mode="cloud",

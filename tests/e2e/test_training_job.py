@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.train.manifests import INDEX, PODS
+from components.training.manifests import INDEX, PODS
 from tests.e2e.test_workers import weights
 from tests.fake_cluster import FakeCluster, serving
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.e2e
 
 STEP = """
 import json, sys
-from components.train.fit import fit
+from components.training.fit import fit
 print("metrics", json.dumps(fit(**json.loads(sys.argv[1]))))
 """
 

@@ -51,7 +51,7 @@ def test_z_scores_and_vocabularies_come_from_the_train_split_alone(chain) -> Non
 @pytest.mark.parametrize("module", ["taxi_pipeline.preprocessing", "taxi_pipeline.preprocessing2"])
 def test_both_variants_take_the_label_from_one_place(examples: str, module: str, tmp_path: Path) -> None:
     """In 2018 the second variant changed the label too, so that the variants could not be compared."""
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform.preprocess import preprocess
 
     graph, directory = str(tmp_path / "graph"), str(tmp_path / "transformed")
     rows = preprocess(examples, module, transform_graph=graph, transformed_examples=directory)
@@ -163,7 +163,7 @@ def test_the_saved_model_serves_alone_in_a_fresh_process_after_moving(chain, tmp
 def test_a_preprocessing_module_is_checked_before_beam_starts(
     examples: str, tmp_path: Path, text: str, message: str
 ) -> None:
-    from components.tft_preprocess.preprocess import preprocess
+    from components.transform.preprocess import preprocess
 
     module = tmp_path / "mine.py"
     module.write_text(text)
@@ -186,8 +186,8 @@ def test_a_preprocessing_module_is_checked_before_beam_starts(
 def test_labels_that_cannot_be_learned_are_refused(
     examples: str, tmp_path: Path, feature: str | None, message: str
 ) -> None:
-    from components.tft_preprocess.preprocess import preprocess
-    from components.train.fit import fit
+    from components.training.fit import fit
+    from components.transform.preprocess import preprocess
 
     module = tmp_path / "mine.py"
     label = f", 'y': {feature}" if feature else ""
@@ -200,8 +200,8 @@ def test_labels_that_cannot_be_learned_are_refused(
 
 
 def test_an_id_of_unknown_range_is_refused(examples: str, tmp_path: Path) -> None:
-    from components.tft_preprocess.preprocess import preprocess
-    from components.train.fit import fit
+    from components.training.fit import fit
+    from components.transform.preprocess import preprocess
 
     module = tmp_path / "mine.py"
     module.write_text(
@@ -225,7 +225,7 @@ def test_an_id_of_unknown_range_is_refused(examples: str, tmp_path: Path) -> Non
     ],
 )
 def test_parameters_of_training_are_checked_first(chain, tmp_path: Path, changes: dict, message: str) -> None:
-    from components.train.fit import fit
+    from components.training.fit import fit
 
     arguments = {"model_module": "taxi_pipeline.model", "label_key": LABEL_KEY, "model": str(tmp_path / "m")} | changes
     with pytest.raises(InputError, match=message):

@@ -21,7 +21,7 @@ STEPS = 200
 
 
 def train(chain, model: Path, **changes):
-    from components.train.fit import fit
+    from components.training.fit import fit
 
     arguments = {"model_module": "taxi_pipeline.model", "label_key": LABEL_KEY, "train_steps": STEPS, **changes}
     return fit(chain.examples, chain.transformed, chain.graph, model=str(model), **arguments)

@@ -88,7 +88,7 @@ def _read_features(graph: Path, label_key: str) -> list[dict[str, Any]]:
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    from components.train.features import model_features
+    from components.training.features import model_features
 
     text = (graph / "transformed_metadata" / "schema.pbtxt").read_text(encoding="utf-8")
     features = model_features(text_format.Parse(text, schema_pb2.Schema()), label_key)

@@ -28,7 +28,7 @@ from pipeline_tools.errors import InputError  # noqa: E402
 
 
 def deploy_chain(chain, directory: Path, **parameters):
-    from components.tf_serving_deploy.deploy import deploy
+    from components.tf_serving.deploy import deploy
 
     return deploy(
         **{
@@ -183,7 +183,7 @@ def test_a_model_that_answers_otherwise_than_evaluated_is_not_published(chain, t
 
 
 def test_a_version_that_fails_its_proof_is_withdrawn(chain, tmp_path, monkeypatch):
-    module = importlib.import_module("components.tf_serving_deploy.deploy")  # the package's name is the factory's, too
+    module = importlib.import_module("components.tf_serving.deploy")  # the package's name is the factory's, too
     deploy_chain(chain, tmp_path)
 
     def disagree(_prepared, base_path, model_name, version):

@@ -19,8 +19,8 @@ from click.testing import CliRunner  # noqa: E402
 from components.lib.deploy.golden import DisagreementError  # noqa: E402
 from components.lib.serving.client import NoModelError  # noqa: E402
 from components.lib.serving.vertex_client import VertexClient  # noqa: E402
-from components.ml_engine_deploy.deploy import deploy  # noqa: E402
-from components.ml_engine_deploy.endpoint import Vertex, VertexError, share_traffic  # noqa: E402
+from components.ml_engine.deploy import deploy  # noqa: E402
+from components.ml_engine.endpoint import Vertex, VertexError, share_traffic  # noqa: E402
 from pipeline_tools.errors import InputError  # noqa: E402
 
 

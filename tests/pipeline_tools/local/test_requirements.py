@@ -35,7 +35,7 @@ def without_libraries(monkeypatch):
 
 def test_a_missing_extra_is_named_before_anything_starts(without_libraries):
     with pytest.raises(MissingExtraError, match=r"tensorflow.* not installed.*pip install 'taxi-pipeline\[local\]'"):
-        check_extras(["components.train.fit"])
+        check_extras(["components.training.fit"])
 
 
 def test_what_no_extra_brings_is_the_business_of_the_step(without_libraries):

@@ -1,0 +1,182 @@
+"""Judge a model with TensorFlow Model Analysis, slice by slice."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
+
+from components.analysis.config import load_eval_config, slice_columns
+from components.analysis.on_workers import evaluate_on_workers
+from components.analysis.predict import PREDICTIONS, Predictor, as_extracts, predictions_name
+from components.analysis.verdict import judge
+from components.lib.artifacts.evaluation import BASELINES, FEATURES, VERDICT, read_evaluation
+from components.lib.artifacts.examples import read_batches, read_schema, read_schema_text, split_files
+from components.lib.beam.options import BeamOptions
+from components.lib.beam.paths import check_places
+from components.lib.beam.pipelines import local_pipeline
+from components.lib.report.page import render
+from components.lib.report.view import write_page
+from components.lib.stats.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
+from pipeline_tools.errors import InputError
+from pipeline_tools.paths import here, join, whole_place, write_text
+
+# Bundles of this size share the cost of a call; larger ones gain nothing and hold more in memory.
+_ROWS = 5_000
+
+
+def analyze(
+    examples: str,
+    model: str,
+    eval_config: str,
+    *,
+    label_key: str,
+    evaluation: str,
+    report: str | None = None,
+    rule_column: str = "",
+    rule_value: str = "",
+    options: BeamOptions | None = None,
+) -> dict[str, Any]:
+    """Judge a model on the eval split.
+
+    Args:
+        examples: Directory of an `examples` artifact.
+        model: Directory of a SavedModel with the signatures ``serving_default`` and ``transform_features``.
+        eval_config: Path or dotted name of a TFMA ``EvalConfig`` in text form.
+        label_key: The label among the transformed features.
+        evaluation: Directory to write: TFMA's own result; ``verdict.json``; in ``predictions/`` one row an example;
+            ``baselines.json``: what needs no model; ``features.json``: what the model sees.
+        report: HTML file to write. None writes none.
+        rule_column: A raw column; the rule that serves as a baseline predicts label 1 where ...
+        rule_value: ... it has this value. An empty column asks for no rule.
+        options: Where predictions and metrics are computed; default in this process. In ``cloud`` mode ``examples``,
+            ``model`` and ``evaluation`` are URIs that the workers reach: ``gs://…``, or directories that they share.
+
+    Returns:
+        ``verdict``; ``metrics``: the finite scalars over all examples; ``roc``: the lists ``fpr``, ``tpr`` and
+        ``threshold``, from high thresholds to low; ``confusion_matrix``: counts at 0.5, rows by label 0 and 1, columns
+        by prediction 0 and 1. The last two are absent where the config asks for no ``ConfusionMatrixPlot``.
+
+    Raises:
+        InputError: The model, config or label cannot be used with these examples, or all labels are equal.
+    """
+    options = options or BeamOptions()
+    options.check()
+    check_places({"examples": examples, "model": model, "evaluation": evaluation}, options)
+    config = load_eval_config(eval_config, label_key)
+    schema = read_schema(examples)
+    columns = slice_columns(config, [feature.name for feature in schema.feature])
+    files = split_files(examples, "eval")
+    rule = rule_predictions(examples, rule_column, rule_value)[1] if rule_column else None
+    predictor = Predictor(model, schema, label_key, columns)
+    with whole_place(evaluation) as place:
+        if options.cloud:
+            asked = (model, read_schema_text(examples), label_key, columns)
+            evaluate_on_workers(files, config, asked, place, rows=_ROWS, options=options)
+        else:
+            _evaluate_here(files, config, predictor, Path(place))
+        with here(place) as directory:
+            labels = _check_labels(directory / PREDICTIONS, label_key)
+            verdict = judge(tfma.load_validation_result(str(directory)), _count_thresholds(config))
+            baselines = {MAJORITY: describe(labels, majority_predictions(labels))}
+            if rule is not None:
+                baselines[rule_name(rule_column, rule_value)] = describe(labels, rule)
+            added = {VERDICT: verdict.as_dict(), BASELINES: baselines, FEATURES: predictor.features}
+            for name, content in added.items():
+                text = json.dumps(content, indent=2) + "\n"
+                (directory / name).write_text(text, encoding="utf-8")
+                if str(directory) != place:
+                    write_text(join(place, name), text)
+            result = tfma.load_eval_result(str(directory))
+            if report is not None:
+                write_page(render({"The model": read_evaluation(directory)}, title="Model analysis"), report)
+    print(verdict.reason, flush=True)  # noqa: T201
+    return {"verdict": verdict, **_overall(result)}
+
+
+def _evaluate_here(files: list[str], config: config_pb2.EvalConfig, predictor: Predictor, directory: Path) -> None:
+    """Write predictions and TFMA's result from this process."""
+    for name in files:
+        predictor.predict_file(name, predictions_name(directory, name))
+    _check_labels(directory / PREDICTIONS, predictor.label_key)  # before TFMA takes its time
+    _run_tfma([predictions_name(directory, name) for name in files], config, str(directory))
+
+
+def _check_labels(predictions: Path, label_key: str) -> np.ndarray[Any, Any]:
+    labels: np.ndarray[Any, Any] = np.concatenate(
+        [pq.read_table(path, columns=[label_key]).column(0).to_numpy() for path in sorted(predictions.iterdir())]
+    )
+    found = np.unique(labels).tolist()
+    if not set(found) <= {0.0, 1.0}:
+        raise InputError(f"label {label_key!r} of split 'eval' must be 0 or 1, and takes {found[:5]}")
+    if len(found) < 2:
+        raise InputError(
+            f"all labels ({label_key!r}) of split 'eval' are {found[0]:g}: a model cannot be judged on one class. "
+            "Take more rows or another window"
+        )
+    return labels
+
+
+def _run_tfma(predictions: list[str], config: config_pb2.EvalConfig, output: str) -> None:
+    def batches(name: str) -> Iterator[pa.RecordBatch]:
+        return (as_extracts(batch) for batch in read_batches(name, rows=_ROWS))
+
+    pipeline = local_pipeline()
+    rows = pipeline | beam.Create(predictions) | beam.FlatMap(batches)
+    _ = rows | tfma.ExtractEvaluateAndWriteResults(eval_config=config, output_path=output)
+    # TFMA divides by zero in slices of one class and writes NaN for them, as it should.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pipeline.run().wait_until_finish()
+
+
+def _count_thresholds(config: config_pb2.EvalConfig) -> int:
+    return sum(
+        metric.HasField("threshold") + len(metric.per_slice_thresholds) + len(metric.cross_slice_thresholds)
+        for spec in config.metrics_specs
+        for metric in spec.metrics
+    )
+
+
+def _overall(result: Any) -> dict[str, Any]:
+    metrics = {
+        name: value["doubleValue"]
+        for name, value in result.get_metrics_for_slice().items()
+        if math.isfinite(value.get("doubleValue", math.nan))
+    }
+    of_all = dict(result.plots).get(()) or {}  # TFMA writes None where the config asks for no plot
+    plots = of_all.get("", {}).get("", {})
+    if "confusionMatrixAtThresholds" not in plots:
+        return {"metrics": metrics}
+    # JSON leaves out zeros, so that every field is asked for with a default. The outermost thresholds lie a little
+    # outside of 0 and 1, and are finite, as the Pipelines UI needs them.
+    matrices = sorted(
+        plots["confusionMatrixAtThresholds"]["matrices"], key=lambda matrix: -float(matrix.get("threshold", 0))
+    )
+    counts = [
+        [float(matrix.get(key, 0)) for key in ("trueNegatives", "falsePositives", "falseNegatives", "truePositives")]
+        for matrix in matrices
+    ]
+    thresholds = [float(matrix.get("threshold", 0)) for matrix in matrices]
+    middle = min(range(len(thresholds)), key=lambda at: abs(thresholds[at] - 0.5))
+    true_negatives, false_positives, false_negatives, true_positives = counts[middle]
+    return {
+        "metrics": metrics,
+        "roc": {
+            "fpr": [fp / (tn + fp) for tn, fp, _, _ in counts],
+            "tpr": [tp / (fn + tp) for _, _, fn, tp in counts],
+            "threshold": thresholds,
+        },
+        "confusion_matrix": [
+            [int(true_negatives), int(false_positives)],
+            [int(false_negatives), int(true_positives)],
+        ],
+    }

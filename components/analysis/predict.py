@@ -1,0 +1,131 @@
+"""Let a SavedModel answer raw examples, the way a model server would: serialized, by its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+from components.lib.artifacts.examples import KEY_COLUMN, as_lists, read_batches
+from components.training.export import OUTPUT
+from pipeline_tools.errors import InputError
+from pipeline_tools.paths import join, open_write
+
+PREDICTIONS = "predictions"
+"""Where an evaluation holds them: a Parquet file for each file of examples."""
+
+
+class Predictor:
+    """A SavedModel and what is asked of it.
+
+    Args:
+        model: Directory of a SavedModel with ``serving_default`` and ``transform_features``.
+        schema: Of the raw examples.
+        label_key: The label among the transformed features.
+        columns: Raw columns to keep beside each prediction.
+
+    Raises:
+        InputError: The directory holds no such model.
+    """
+
+    def __init__(self, model: str, schema: schema_pb2.Schema, label_key: str, columns: Sequence[str]) -> None:
+        try:
+            self._loaded = tf.saved_model.load(model)  # kept: its signatures hold its variables weakly
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(f"{model}: not a SavedModel: {error}") from error
+        for name in ("serving_default", "transform_features"):
+            if name not in self._loaded.signatures:
+                raise InputError(f"{model}: the SavedModel has no signature {name}, only {[*self._loaded.signatures]}")
+        self._predict = self._loaded.signatures["serving_default"]
+        self._transform = self._loaded.signatures["transform_features"]
+        self._schema = schema
+        self.label_key = label_key
+        self._defaults = {
+            feature.name: _default(schema, feature.name) for feature in schema.feature if feature.name in columns
+        }
+        self._encoder = RecordBatchToExamplesEncoder()
+
+    @property
+    def features(self) -> list[dict[str, Any]]:
+        """What the model sees: ``name``, and ``kind``, ``number`` or ``category``, of each transformed feature."""
+        outputs = self._transform.structured_outputs
+        return [
+            {"name": name, "kind": "number" if outputs[name].dtype.is_floating else "category", "size": None}
+            for name in sorted(outputs)
+            if name != self.label_key
+        ]
+
+    def predict_file(self, source: str, target: str) -> None:
+        """Write the predictions for one file of examples.
+
+        Args:
+            source: A Parquet file of examples.
+            target: The Parquet file to write: ``example_key``, label, ``probability``, and the columns to keep, in
+                which a missing value is what the model reads in its place. Where this raises, a part of it may stand.
+
+        Raises:
+            InputError: The label is not among the transformed features.
+        """
+        writer: pq.ParquetWriter | None = None
+        with open_write(target) as file:
+            try:
+                for batch in read_batches(source):
+                    predictions = self.predict_batch(batch)
+                    writer = writer or pq.ParquetWriter(file, predictions.schema)
+                    writer.write_batch(predictions)
+            finally:
+                if writer:
+                    writer.close()
+
+    def predict_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Predict rows.
+
+        Args:
+            batch: Rows of examples, flat columns.
+
+        Returns:
+            As `predict_file` writes it.
+
+        Raises:
+            InputError: The label is not among the transformed features.
+        """
+        serialized = tf.constant(self._encoder.encode(as_lists(batch, self._schema)))
+        transformed = self._transform(examples=serialized)
+        if self.label_key not in transformed:
+            raise InputError(f"label_key={self.label_key}: the model transforms no such feature, only {[*transformed]}")
+        columns = {
+            KEY_COLUMN: batch.column(KEY_COLUMN),
+            self.label_key: pa.array(transformed[self.label_key].numpy().astype(np.float32)),
+            OUTPUT: pa.array(self._predict(examples=serialized)[OUTPUT].numpy()[:, 0]),
+        }
+        for name, default in self._defaults.items():
+            columns[name] = batch.column(name).fill_null(default)
+        return pa.RecordBatch.from_pydict(columns)
+
+
+def predictions_name(evaluation: str | Path, name: str) -> str:
+    """Name the file of an evaluation that holds the predictions for a file of examples."""
+    return join(evaluation, PREDICTIONS, PurePosixPath(name).name)
+
+
+def as_extracts(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give each value of a batch of predictions a list of its own, as TFMA reads them."""
+    offsets = pa.array(np.arange(batch.num_rows + 1, dtype=np.int32))
+    columns = [
+        pa.ListArray.from_arrays(offsets, column.cast(pa.binary()) if pa.types.is_string(column.type) else column)
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _default(schema: schema_pb2.Schema, name: str) -> int | float | str:
+    value = schema.tensor_representation_group[""].tensor_representation[name].dense_tensor.default_value
+    default = getattr(value, value.WhichOneof("kind"))
+    return default.decode() if isinstance(default, bytes) else default

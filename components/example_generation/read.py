@@ -1,0 +1,118 @@
+"""From source handles to typed examples: the work of the `example_gen` step."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from google.protobuf import text_format
+
+from components.example_generation.anomalies import Anomaly, find_anomalies
+from components.example_generation.columns import CONTENT_KEY
+from components.example_generation.dialect import connect
+from components.example_generation.disjoint import prove_disjoint
+from components.example_generation.empty_windows import checks_of_read
+from components.example_generation.gcs import naming_objects
+from components.example_generation.request import ReadParameters, make_request
+from components.example_generation.rows import find_places, write_rows
+from components.example_generation.sources import Access, Source, open_sources, parse_handles
+from components.example_generation.statistics import describe_splits
+from components.lib.schema import load_schema
+from pipeline_tools.atomic import whole_directory
+from pipeline_tools.errors import InputError
+
+
+def read_examples(
+    parameters: ReadParameters, *, examples: str | Path, statistics: str | Path, anomalies: str | Path
+) -> dict[str, Any]:
+    """Read typed examples from files or BigQuery, describe them, and compare them with their schema.
+
+    Args:
+        parameters: What to read, and how.
+        examples: Directory to write: the schema, and a directory a split with Parquet files.
+        statistics: Directory to write ``statistics.json`` into.
+        anomalies: Directory to write ``anomalies.json`` into.
+
+    Returns:
+        What to record of the examples: ``rows_train``, ``rows_eval``, ``disjoint`` (how it is known that no eval row
+        is a train row), ``sources`` and ``sql``.
+
+    Raises:
+        InputError: A parameter, a source, a row or a value is wrong. Nothing is written then.
+    """
+    loaded = load_schema(parameters.schema)
+    request = make_request(parameters, loaded)
+    handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request, parameters.read_mode)
+    with whole_directory(examples) as out, tempfile.TemporaryDirectory(dir=out.parent, prefix=".reading.") as name:
+        scratch = Path(name)
+        with naming_objects(scratch):
+            sources = open_sources(
+                handles, request, Access(scratch, parameters.project, parameters.location, parameters.by_beam)
+            )
+            for check in checks_of_read(sources):
+                check.run()
+            rows: dict[str, int] = {}
+            for source in sources:
+                rows |= write_rows(source, scratch, out)
+            (out / "schema.pbtxt").write_text(text_format.MessageToString(loaded), encoding="utf-8")
+            with connect(scratch, threads=1) as connection:
+                disjoint = prove_disjoint(connection, out, sources)
+                described = describe_splits(connection, out, rows, request.types)
+                found = find_anomalies(connection, out, loaded, described)
+                _refuse(connection, found, sources)
+    with whole_directory(statistics) as directory:
+        _dump(described, directory / "statistics.json")
+    with whole_directory(anomalies) as directory:
+        _dump(_report(found, sources), directory / "anomalies.json")
+    return {
+        **{f"rows_{split}": count for split, count in rows.items()},
+        "disjoint": disjoint,
+        "sources": "\n".join(str(source.table.handle) for source in sources),
+        "sql": "\n;\n".join(source.selection.sql for source in sources),
+    }
+
+
+def _refuse(
+    connection: duckdb.DuckDBPyConnection, found: Mapping[str, Mapping[str, list[Anomaly]]], sources: list[Source]
+) -> None:
+    told = []
+    for source in sources:
+        for split in source.selection.splits:
+            for column, anomalies in found[split].items():
+                for anomaly in anomalies:
+                    if anomaly.fatal:
+                        places = find_places(connection, source, column, anomaly.values) if anomaly.values else ""
+                        told.append(f"{source.table.handle}: {split}: column {column!r}: {anomaly.message}{places}")
+    if told:
+        raise InputError("\n".join(told) + "\nMend these rows, or change the column's domain in the schema.")
+
+
+def _report(found: Mapping[str, Mapping[str, list[Anomaly]]], sources: list[Source]) -> dict[str, Any]:
+    report: dict[str, Any] = {}
+    for source in sources:
+        used = {*source.request.columns, source.table.key_column}
+        extra: dict[str, str] = {}
+        for name in source.table.columns:
+            if name in source.request.derived:
+                extra[name] = "the source has this column; its values are computed instead"
+            elif name not in used:
+                extra[name] = "the schema has no such column; it is not read"
+        for split in source.selection.splits:
+            columns = {name: [anomaly.as_json() for anomaly in some] for name, some in found[split].items()}
+            for name, message in extra.items():
+                columns.setdefault(name, []).append(
+                    Anomaly("SCHEMA_NEW_COLUMN", message, fatal=False, count=0).as_json()
+                )
+            if source.table.key_column == CONTENT_KEY:
+                message = "rows bring no key: it is a hash of their content, and equal rows have equal keys"
+                columns["example_key"] = [Anomaly("KEY_OF_CONTENT", message, fatal=False, count=0).as_json()]
+            report[split] = columns
+    return report
+
+
+def _dump(content: Any, path: Path) -> None:
+    path.write_text(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")

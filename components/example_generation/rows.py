@@ -1,0 +1,130 @@
+"""Run a source's query, and say what was wrong if it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from components.example_generation.dialect import connect
+from components.example_generation.empty_windows import say_empty
+from components.example_generation.files import FileTable
+from components.example_generation.locate import locate
+from components.example_generation.selection import NO_WHOLE_NUMBER, SPLIT
+from components.example_generation.sources import Source
+from components.example_generation.write import write_splits
+from pipeline_tools.errors import InputError
+
+Run = Callable[[duckdb.DuckDBPyConnection], dict[str, int]]
+
+
+def write_rows(source: Source, scratch: Path, examples: Path) -> dict[str, int]:
+    """Write a source's rows.
+
+    Args:
+        source: What to read.
+        scratch: Where DuckDB may sort.
+        examples: Where a directory a split is made.
+
+    Returns:
+        Rows by split, none of them 0.
+
+    Raises:
+        InputError: A row cannot be read, the source changes meanwhile, or a split has no row.
+    """
+
+    def write(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        if source.by_beam:
+            from components.example_generation.beam_read import write_splits_by_beam
+            from components.example_generation.bigquery import BigQueryTable
+
+            assert isinstance(source.table, BigQueryTable)  # parse_handles lets no other through
+            return write_splits_by_beam(source.table, source.selection, source.request.types, examples, source.by_beam)
+        query, parameters = source.table.query(connection, source.selection)
+        return write_splits(connection, query, parameters, source.request.types, examples, source.selection.splits)
+
+    return _run(source, scratch, write)
+
+
+def count_rows(source: Source, scratch: Path) -> dict[str, int]:
+    """Count a source's rows.
+
+    Args:
+        source: What to read.
+        scratch: Where DuckDB may sort.
+
+    Returns:
+        Rows by split, none of them 0.
+
+    Raises:
+        InputError: As `write_rows`.
+    """
+
+    def count(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        query, parameters = source.table.query(connection, source.selection)
+        found = connection.execute(f"SELECT {SPLIT}, count(*) FROM ({query}) GROUP BY ALL", parameters).fetchall()
+        return {**dict.fromkeys(source.selection.splits, 0), **dict(found)}
+
+    return _run(source, scratch, count)
+
+
+def _run(source: Source, scratch: Path, run: Run) -> dict[str, int]:
+    with connect(scratch) as connection:
+        try:
+            rows = run(connection)
+            source.table.check(connection)
+            for split, count in rows.items():
+                if not count:
+                    raise InputError(_empty(connection, source, split))
+        except duckdb.Error as error:
+            source.table.check(connection)  # says it better, if this is why
+            raise InputError(f"{source.table.handle}: {_explain(connection, source, error)}") from error
+    return rows
+
+
+def _empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) -> str:
+    window = source.request.windows[split]
+    if window.open:
+        few = " (the key's hash sends a third of them there; this source has too few)" if source.fold else ""
+        return f"{source.table.handle}: no row for the split {split!r}{few}"
+    return say_empty(connection, source, split)
+
+
+def _explain(connection: duckdb.DuckDBPyConnection, source: Source, error: duckdb.Error) -> str:
+    """Say what DuckDB said, and where, if it was about a value in a file."""
+    message = str(error).splitlines()[0]
+    fraction = re.search(rf"column '(.+)': (.+){NO_WHOLE_NUMBER}", message)
+    if fraction:
+        places = find_places(connection, source, fraction.group(1), None)
+        return f"{fraction.group(0)}, and the schema says INT{places}"
+    large = re.search(r"DOUBLE with value (\S+) can't be cast .* FLOAT when casting from source column (.+)", message)
+    if large:
+        places = find_places(connection, source, large.group(2), [float(large.group(1))])
+        return f"column {large.group(2)!r}: {large.group(1)} is too large for a 32-bit float{places}"
+    if isinstance(error, duckdb.BinderException):
+        return f"{message} Check derived_columns: each expression must fit the types of the columns it reads"
+    return message
+
+
+def find_places(
+    connection: duckdb.DuckDBPyConnection, source: Source, column: str, values: Sequence[Any] | None
+) -> str:
+    """Say where in a source's files some values stand.
+
+    Args:
+        connection: Any.
+        source: What was read.
+        column: Of the examples.
+        values: What to look for; None looks for numbers with a fraction.
+
+    Returns:
+        A line a place, each after a line break; nothing if the source has no such places.
+    """
+    table = source.table
+    if not isinstance(table, FileTable) or column in source.request.derived or table.kinds[column] == "TIMESTAMP":
+        return ""
+    places = locate(connection, table, column, values)
+    return "".join(f"\n  {place}" for place in places)

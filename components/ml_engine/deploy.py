@@ -1,0 +1,155 @@
+"""Deploy a model to Vertex AI, and prove that the live endpoint answers as the evaluation did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.lib.deploy.golden import GoldenRequest, compare_answers, summary
+from components.lib.deploy.model_base import open_model_base
+from components.lib.deploy.prepare import Candidate, prepare
+from components.lib.serving.example import encode_row
+from components.lib.serving.vertex_client import VertexClient
+from components.ml_engine.endpoint import Vertex, VertexError, share_traffic
+from components.ml_engine.options import VertexOptions
+from pipeline_tools.atomic import whole_file
+
+ROWS = 64
+TRIES = 200
+"""How often a batch is sent until the new model happens to get it. At 10 % of the traffic, 200 misses in a row have a
+probability of 7e-10."""
+
+REQUEST_TIMEOUT = 60.0
+
+
+def deploy(
+    *,
+    model: str,
+    examples: str,
+    evaluation: str,
+    deployment: str,
+    vertex: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None = None,
+    deploy_unblessed: bool = False,
+    golden_requests: int = 256,
+    code_modules: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Deploy a model. On the same model a second time, nothing is deployed again; the endpoint is proved again.
+
+    Args:
+        model: Directory of the SavedModel.
+        examples: Directory of the `examples` artifact.
+        evaluation: Directory of the `evaluation` artifact.
+        deployment: Directory to write ``deployment.json`` to.
+        vertex: Fields of `VertexOptions`.
+        metrics: Scalars of the evaluation, for the receipt.
+        deploy_unblessed: Deploy a model that is not blessed.
+        golden_requests: How many eval examples the deployment must answer as the evaluation did.
+        code_modules: Modules that the model was made with, for the receipt.
+
+    Returns:
+        What ``deployment.json`` holds.
+
+    Raises:
+        InputError: A parameter or artifact cannot be used, or the model is not blessed; nothing is deployed.
+        DisagreementError: The model answers otherwise than the evaluation; traffic is where it was before.
+        VertexError: Vertex AI did not do what it was asked; traffic is where it was before.
+    """
+    options = VertexOptions(**vertex)
+    options.check()
+    candidate = Candidate(model, examples, evaluation, metrics or {}, code_modules, deploy_unblessed, golden_requests)
+    with prepare(candidate) as prepared:
+        services = Vertex(options.region, options.emulator, options.emulator_rest, options.deadline_seconds)
+        digest = _digest(prepared.receipt, options)
+        uploaded = services.find_model(options, digest)
+        if not uploaded:
+            base = open_model_base(options.model_base_path, options.model_name)
+            uploaded = services.upload(options, base.path(base.publish(prepared.model)), digest)
+        endpoint = services.find_or_create_endpoint(options)
+        deployed_model, proved = _deploy_once(services, endpoint, uploaded, prepared.requests, options)
+    found = {
+        "model": uploaded,
+        "endpoint": endpoint,
+        "deployed_model": deployed_model,
+        "traffic_split": services.deployed(endpoint)[1],
+        "blessed": prepared.gate.blessed,
+        "overridden": prepared.gate.overridden,
+        "model_sha256": prepared.receipt["model_sha256"],
+        "proved": summary(prepared.requests, {"fresh process": prepared.difference, **proved}),
+    }
+    with whole_file(Path(deployment) / "deployment.json") as scratch:
+        scratch.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    print(f"{endpoint}: {len(prepared.requests)} golden requests agree, traffic {found['traffic_split']}", flush=True)  # noqa: T201
+    return found
+
+
+def _digest(receipt: Mapping[str, Any], options: VertexOptions) -> str:
+    """Name what would be uploaded; a label's value has at most 63 characters."""
+    parts = [receipt["model_sha256"], options.serving_image, options.predict_route, options.health_route]
+    return hashlib.sha256(json.dumps([*parts, options.serving_port]).encode()).hexdigest()[:40]
+
+
+def _deploy_once(
+    services: Vertex, endpoint: str, model: str, requests: Sequence[GoldenRequest], options: VertexOptions
+) -> tuple[str, dict[str, float]]:
+    models, before = services.deployed(endpoint)
+    already = [key for key, each in models.items() if each == model]
+    if already and before.get(already[-1]):
+        return already[-1], prove(services, endpoint, already[-1], requests)
+    deployed_model = services.deploy(endpoint, model, share_traffic(before, options.traffic_percentage), options)
+    try:
+        return deployed_model, prove(services, endpoint, deployed_model, requests)
+    except BaseException as error:
+        if before:
+            services.set_traffic(endpoint, before)
+            services.undeploy(endpoint, deployed_model)
+            error.args = (f"{error}. Traffic is back where it was: {before}",)
+        else:
+            services.undeploy(endpoint, deployed_model)
+            error.args = (f"{error}. Nothing was deployed before, and nothing is now",)
+        raise
+
+
+def prove(services: Vertex, endpoint: str, deployed_model: str, requests: Sequence[GoldenRequest]) -> dict[str, float]:
+    """Send the golden requests to the live endpoint, by both protocols, until the new deployment has answered each.
+
+    Who answers is Vertex AI's choice by the traffic split; it tells who it was.
+
+    Args:
+        services: Of the region.
+        endpoint: Its resource name.
+        deployed_model: The id of the deployment to prove.
+        requests: Golden requests.
+
+    Returns:
+        The largest difference by protocol.
+
+    Raises:
+        DisagreementError: The deployment answers otherwise than the evaluation.
+        VertexError: It never got a request.
+    """
+    return {
+        protocol: compare_answers(
+            requests,
+            _ask(VertexClient(endpoint, timeout=REQUEST_TIMEOUT, service=service), deployed_model, requests),
+            f"{endpoint}, deployment {deployed_model} ({protocol})",
+        )
+        for protocol, service in services.predictions.items()
+    }
+
+
+def _ask(client: VertexClient, deployed_model: str, requests: Sequence[GoldenRequest]) -> list[float]:
+    answers: list[float] = []
+    for at in range(0, len(requests), ROWS):
+        serialized = [encode_row(request.columns) for request in requests[at : at + ROWS]]
+        for _ in range(TRIES):
+            found = client.predict_serialized(serialized)
+            if client.answered_by == deployed_model:
+                answers += found
+                break
+        else:
+            raise VertexError(f"{client.server}: none of {TRIES} requests was answered by {deployed_model}")
+    return answers

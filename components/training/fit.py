@@ -1,0 +1,121 @@
+"""Train a Keras model on transformed examples and export it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from components.training.local_workers import train_by_workers
+from components.training.options import MODES, JobOptions
+from components.training.request import HIDDEN_UNITS, Request, Workers
+from components.training.trainer import check_for_workers, make_plan, train_here
+from pipeline_tools.errors import InputError
+
+
+def fit(
+    examples: str,
+    transformed_examples: str,
+    transform_graph: str,
+    model_module: str,
+    *,
+    label_key: str,
+    model: str,
+    train_steps: int = 1000,
+    batch_size: int = 40,
+    hidden_units: list[int] | None = None,
+    learning_rate: float = 0.02,
+    wide_learning_rate: float = 0.02,
+    seed: int = 1,
+    workers: int = 1,
+    pss: int = 0,
+    checkpoint_dir: str = "",
+    checkpoint_steps: int = 200,
+    max_restarts: int = 3,
+    train_mode: str = "local",
+    job: Mapping[str, Any] | None = None,
+    uris: Mapping[str, str] | None = None,
+) -> dict[str, float]:
+    """Train a model and write it as a SavedModel.
+
+    Args:
+        examples: Directory of an `examples` artifact; its schema says what the model is served with.
+        transformed_examples: Directory of a `transformed_examples` artifact. Without an eval split the model is
+            trained and not judged.
+        transform_graph: Directory of a `transform_graph` artifact.
+        model_module: Path or dotted name of a module with ``build_model(features, *, hidden_units, learning_rate,
+            wide_learning_rate, seed)`` that returns a compiled ``keras.Model``. The model takes a dictionary of tensors
+            of shape (batch,) and returns the probability of label 1, shape (batch, 1). With several workers its
+            ``train_step`` runs in each of them on a share of the batch, and the optimizers add up the gradients: they
+            must be those of a loss summed over the rows, or of its mean divided by the number of replicas (Keras's own
+            ``train_step`` does that). A model with a ``train_step`` of its own then also has ``build_optimizers()``,
+            which makes the optimizers' variables and returns the optimizers.
+        label_key: The label among the transformed features: 0 or 1.
+        model: Directory to write.
+        train_steps: Number of batches to train on.
+        batch_size: Examples a batch; of several workers, of all of them together.
+        hidden_units: Units of each hidden layer; default ``[100, 70, 50, 25]``.
+        learning_rate: Of the deep part.
+        wide_learning_rate: Of the wide part.
+        seed: Of the initial weights and of the order of examples.
+        workers: How many processes train together.
+        pss: Parameter servers; must be 0.
+        checkpoint_dir: Where several workers write checkpoints, and where they go on from; empty: beside the model, for
+            as long as this takes.
+        checkpoint_steps: Steps between two checkpoints.
+        max_restarts: How often the workers are started again, from the last checkpoint, when one is lost.
+        train_mode: ``local``: on this machine. ``cloud``: by a job on Kubernetes, one pod a worker.
+        job: Fields of `JobOptions`, for ``cloud``.
+        uris: For ``cloud``, where pods find the artifacts ``examples``, ``transformed_examples`` and
+            ``transform_graph``, and the ``model``'s own URI, after which the job is named.
+
+    Returns:
+        Metrics: ``train_steps``, ``train_examples``, ``train_loss`` (of the last steps), and of the eval split
+        ``eval_examples``, ``eval_log_loss``, ``eval_accuracy`` (at 0.5), ``eval_auc``.
+
+    Raises:
+        InputError: A parameter is out of range, the module has no ``build_model``, its model cannot be trained by
+            several workers, or the labels are not 0 and 1, both of them in both splits.
+        WorkerError: A worker failed, or workers were lost too often.
+        JobError: The same on a cluster, or the job was not done in time.
+    """
+    options = Workers(workers, pss, checkpoint_dir, checkpoint_steps, max_restarts)
+    request = Request(
+        examples,
+        transformed_examples,
+        transform_graph,
+        model_module,
+        label_key,
+        train_steps,
+        batch_size,
+        list(HIDDEN_UNITS) if hidden_units is None else hidden_units,
+        learning_rate,
+        wide_learning_rate,
+        seed,
+    ).checked()
+    options.check(batch_size)
+    if train_mode not in MODES:
+        raise InputError(f"train_mode={train_mode!r}: must be one of {', '.join(MODES)}")
+    if train_mode == "cloud":
+        return _by_job(request, model, options, JobOptions(**(job or {})), dict(uris or {}))
+
+    plan = make_plan(request)
+    if workers == 1:
+        return train_here(plan, model)
+    check_for_workers(plan)
+    return train_by_workers(request, model, options)
+
+
+def _by_job(
+    request: Request, model: str, workers: Workers, options: JobOptions, uris: dict[str, Any]
+) -> dict[str, float]:
+    task = uris.pop("model", model)
+    remote = dataclasses.replace(request, **uris)
+    options.check(remote, workers)
+    from components.training.job import train_by_job  # asks for the extra [cloud]
+
+    # What can be seen from here is seen before pods are waited for.
+    plan = make_plan(request)
+    if workers.workers > 1:
+        check_for_workers(plan)
+    return train_by_job(remote, model, workers, options, task=task)

@@ -1,0 +1,135 @@
+"""Where and as what a training runs on a cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.training.request import Request, Workers
+from pipeline_tools import storage
+from pipeline_tools.errors import InputError
+from pipeline_tools.image import IMAGE
+
+MODES = ("local", "cloud")
+KINDS = ("trainjob", "tfjob")
+
+_QUANTITY = re.compile(r"\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """Where and as what a training runs on a cluster.
+
+    Attributes:
+        working_dir: ``gs://bucket/path`` for checkpoints and the model, until the step has taken it.
+        job_kind: ``trainjob`` (Kubeflow Trainer v2), ``tfjob`` (Training Operator v1); empty: what the cluster offers.
+        namespace: Where.
+        worker_image: The image of the workers; empty for the one that steps run in.
+        runtime: Name of a ClusterTrainingRuntime for a TrainJob; empty: one of the job's own.
+        service_account: The pods' service account, which must be allowed to read the artifacts and to write
+            ``working_dir``; empty for the namespace's default.
+        cpu: What a pod asks for, for example ``1`` or ``500m``.
+        memory: What a pod asks for and may take, for example ``2Gi``.
+        deadline_seconds: How long all may take, restarts included.
+    """
+
+    working_dir: str = ""
+    job_kind: str = ""
+    namespace: str = "default"
+    worker_image: str = IMAGE
+    runtime: str = ""
+    service_account: str = ""
+    cpu: str = "1"
+    memory: str = "2Gi"
+    deadline_seconds: int = 24 * 3600
+
+    def __post_init__(self) -> None:
+        """Name the image that steps run in where none is named."""
+        if not self.worker_image:
+            object.__setattr__(self, "worker_image", IMAGE)
+
+    def check(self, request: Request, workers: Workers) -> None:
+        """Check every field, and what the pods must reach, before anything is made.
+
+        Args:
+            request: What is to be trained; its artifacts named by URI.
+            workers: How many.
+
+        Raises:
+            InputError: One cannot be; the message names all.
+        """
+        problems = [*(f"{name}={text}" for name, text in self.problems()), *_unreachable(request, workers)]
+        if problems:
+            raise InputError("\n".join(f"train_mode=cloud: {text}" for text in problems))
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Say what is wrong.
+
+        Yields:
+            A field, and its value with what is wrong with it.
+        """
+        if self.job_kind not in ("", *KINDS):
+            yield "job_kind", f"{self.job_kind!r}: must be one of {', '.join(KINDS)}, or empty"
+        if not storage.is_remote(self.working_dir):
+            yield (
+                "working_dir",
+                f"{self.working_dir!r}: must be a gs://bucket/path that the pods and the step can write",
+            )
+        if "/" not in self.worker_image:
+            mend = "push the image, and compile with --image REGISTRY/… or give worker_image"
+            yield "worker_image", f"{self.worker_image!r}: names no registry to pull from; {mend}"
+        if not _DNS_LABEL.fullmatch(self.namespace):
+            yield "namespace", f"{self.namespace!r}: is no name of a Kubernetes namespace"
+        if self.runtime and self.job_kind == "tfjob":
+            yield "runtime", f"{self.runtime!r}: a TFJob has none; take job_kind=trainjob, or leave runtime empty"
+        if self.runtime and self.service_account:
+            yield "service_account", f"{self.service_account!r}: runtime={self.runtime!r} says as what its pods run"
+        for name in ("cpu", "memory"):
+            if not _QUANTITY.fullmatch(getattr(self, name)):
+                yield name, f"{getattr(self, name)!r}: must be a quantity such as 500m or 2Gi"
+        if self.deadline_seconds < 1:
+            yield "deadline_seconds", f"{self.deadline_seconds}: must be at least 1"
+
+
+def problems(known: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with the arguments of a `train` step, as far as their values are known.
+
+    Args:
+        known: Values by name; nothing is said of others.
+
+    Returns:
+        A sentence for each problem.
+    """
+    mode = known.get("train_mode", "local")
+    if mode not in MODES:
+        return [f"train_mode={mode!r}: must be one of {', '.join(MODES)}"]
+    workers = Workers(**{name: known[name] for name in Workers.__dataclass_fields__ if name in known})
+    found = []
+    try:
+        workers.check(known["batch_size"] if "batch_size" in known and "workers" in known else workers.workers)
+    except InputError as error:
+        found.append(str(error))
+    if mode == "cloud":
+        job = JobOptions(**{name: known[name] for name in JobOptions.__dataclass_fields__ if name in known})
+        found += [f"train_mode=cloud: {name}={text}" for name, text in job.problems() if name in known]
+    return found
+
+
+def _unreachable(request: Request, workers: Workers) -> list[str]:
+    found = [
+        f"{name} lies at {getattr(request, name)}, where the pods do not reach it; run where artifacts lie on gs://"
+        for name in ("examples", "transformed_examples", "transform_graph")
+        if not storage.is_remote(getattr(request, name))
+    ]
+    if workers.checkpoint_dir and not storage.is_remote(workers.checkpoint_dir):
+        found.append(f"checkpoint_dir={workers.checkpoint_dir}: must be a gs:// path, or empty")
+    module = request.model_module
+    if module.endswith(".py") and not storage.is_remote(module):
+        found.append(
+            f"model_module={module}: the pods have no such file; copy it to gs://, or put the module into the image "
+            "and give its dotted name"
+        )
+    return found
