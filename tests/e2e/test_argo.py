@@ -13,7 +13,7 @@ from pipeline_tools.local import run
 from taxi_pipeline.workflow1 import workflow1
 from tests.pipeline_tools.local import constructs
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "taxi_pipeline" / "compiler" / "argo"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline_tools" / "compiler" / "argo"))
 
 from interpreter import Interpreter
 
