@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from interpreter import Interpreter, kubernetes_expand
+from tests.pipeline_tools.compiler.argo.interpreter import Interpreter, kubernetes_expand
 
 NAMESPACE = "argo"
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/workflows"

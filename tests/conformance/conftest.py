@@ -6,14 +6,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "taxi_pipeline" / "compiler" / "argo")]
 
 
 @pytest.fixture(scope="session")

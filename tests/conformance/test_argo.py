@@ -7,17 +7,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import expr_lang
-import pipelines
 import pytest
-import substitution
 import yaml
-from interpreter import Interpreter
-from schemas import SCHEMA, reachable
 
 from pipeline_tools.cli.pipelines import WORKFLOWS, find_workflow
 from pipeline_tools.compiler import ArgoSettings, compile_package, lower, pipeline_yaml, read_spec, workflow_yaml
 from taxi_pipeline.workflow1 import workflow1
+from tests.pipeline_tools.compiler.argo import expr_lang, pipelines, substitution
+from tests.pipeline_tools.compiler.argo.interpreter import Interpreter
+from tests.pipeline_tools.compiler.argo.schemas import SCHEMA, reachable
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
 

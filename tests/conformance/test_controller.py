@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pipelines
 import pytest
-from cluster import CONFIG_MAPS, NAMESPACE, ApiServer, Kubelet, run_workflow
-from interpreter import Interpreter
 
 from pipeline_tools.compiler import ArgoSettings, lower, pipeline_yaml
+from tests.conformance.cluster import CONFIG_MAPS, NAMESPACE, ApiServer, Kubelet, run_workflow
+from tests.pipeline_tools.compiler.argo import pipelines
+from tests.pipeline_tools.compiler.argo.interpreter import Interpreter
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
 

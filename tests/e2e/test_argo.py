@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from pipeline_tools.compiler import lower, pipeline_yaml
 from pipeline_tools.local import run
 from taxi_pipeline.workflow1 import workflow1
+from tests.pipeline_tools.compiler.argo.interpreter import Interpreter
 from tests.pipeline_tools.local import constructs
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline_tools" / "compiler" / "argo"))
-
-from interpreter import Interpreter
 
 pytestmark = pytest.mark.e2e
 

@@ -12,8 +12,7 @@ from kfp import local
 
 from pipeline_tools.local import RunResult, run
 from taxi_pipeline.workflow1 import workflow1
-
-from ..taxi_pipeline.local import constructs
+from tests.pipeline_tools.local import constructs
 
 pytestmark = pytest.mark.e2e
 

@@ -13,8 +13,7 @@ import pytest
 
 from pipeline_tools.compiler import compile_package
 from pipeline_tools.local import RunInterruptedError, run
-
-from . import pipelines
+from tests.pipeline_tools.local import pipelines
 
 
 @pytest.fixture(scope="module")

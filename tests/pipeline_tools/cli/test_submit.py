@@ -11,9 +11,8 @@ import time
 import pytest
 
 from pipeline_tools.compiler import compile_package
-
-from .double import RefusalError, refused
-from .test_submit import two_steps
+from tests.pipeline_tools.submit.double import RefusalError, refused
+from tests.pipeline_tools.submit.test_submit import two_steps
 
 SECRETS = {"token": "tok-3f/9+a==", "session": "sess-77aa", "secret": "other-secret-1"}
 

@@ -6,8 +6,7 @@ import subprocess
 import pytest
 
 from pipeline_tools.local import RunResult, run
-
-from . import pipelines
+from tests.pipeline_tools.local import pipelines
 
 
 @pytest.fixture(scope="module", params=["fork", "process"])

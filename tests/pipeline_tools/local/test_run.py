@@ -11,8 +11,7 @@ from kfp.dsl import HTML, Output
 from pipeline_tools.compiler import compile_package
 from pipeline_tools.errors import InputError
 from pipeline_tools.local import RunFailedError, RunResult, run
-
-from . import pipelines
+from tests.pipeline_tools.local import pipelines
 
 
 def test_everything_lies_in_the_run_directory(tmp_path):

@@ -8,7 +8,7 @@ from pipeline_tools.local import run
 from pipeline_tools.runs.progress import last_line, progress
 from pipeline_tools.runs.summary import print_summary
 
-from . import pipelines
+from tests.pipeline_tools.local import pipelines
 
 
 def shown(pipeline, where, **options):

@@ -4,8 +4,7 @@ from kfp import dsl
 from pipeline_tools.compiler import read_documents, read_spec
 from pipeline_tools.errors import InputError
 from pipeline_tools.spec.graph import Place, read_plan
-
-from . import pipelines
+from tests.pipeline_tools.local import pipelines
 
 
 def test_what_cannot_run_here_is_named_before_anything_starts():

@@ -7,8 +7,7 @@ from pipeline_tools.compiler import read_documents
 from pipeline_tools.errors import InputError
 from pipeline_tools.local import run
 from pipeline_tools.spec.graph import read_plan
-
-from . import pipelines
+from tests.pipeline_tools.local import pipelines
 
 kubernetes = pytest.importorskip("kfp.kubernetes", reason="kfp-kubernetes is not installed")
 

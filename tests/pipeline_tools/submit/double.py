@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 
-from . import kfp_api
+from tests.pipeline_tools.submit import kfp_api
 
 PREFIX = re.compile("/pipeline(?=/)|/api/v1/namespaces/kubeflow/services/ml-pipeline:http/proxy/(?=/)")
 """Where else the service is: in Kubeflow, and behind the Kubernetes API."""

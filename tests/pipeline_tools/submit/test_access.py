@@ -8,9 +8,8 @@ import yaml
 
 from pipeline_tools.errors import InputError
 from pipeline_tools.submit import Access, ServiceError, submit
-
-from .double import Double, refused, serve
-from .test_submit import two_steps
+from tests.pipeline_tools.submit.double import Double, refused, serve
+from tests.pipeline_tools.submit.test_submit import two_steps
 
 
 @pytest.fixture

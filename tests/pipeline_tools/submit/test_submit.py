@@ -11,9 +11,8 @@ from kfp import dsl
 from pipeline_tools.compiler import compile_package, pipeline_yaml
 from pipeline_tools.errors import InputError
 from pipeline_tools.submit import Access, LostSightError, Recurrence, ServiceError, submit
-
-from . import kfp_api
-from .double import Double, RefusalError, refused, serve
+from tests.pipeline_tools.submit import kfp_api
+from tests.pipeline_tools.submit.double import Double, RefusalError, refused, serve
 
 
 @dsl.component(base_image="registry.example/python:3.11", install_kfp_package=False)

@@ -15,8 +15,7 @@ from pipeline_tools.compiler import compile_package
 from pipeline_tools.errors import InputError
 from pipeline_tools.submit import Target, submit_to_vertex
 from taxi_pipeline.workflow1 import workflow1
-
-from .test_submit import two_steps
+from tests.pipeline_tools.submit.test_submit import two_steps
 
 IMAGE = "us-central1-docker.pkg.dev/test-project/taxi/steps:1"
 

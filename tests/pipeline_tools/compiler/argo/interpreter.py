@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from expr_lang import evaluate, go_json
-from substitution import substitute
+from tests.pipeline_tools.compiler.argo.expr_lang import evaluate, go_json
+from tests.pipeline_tools.compiler.argo.substitution import substitute
 
 _DONE = ("Succeeded", "Skipped")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from expr_lang import ExpressionError, evaluate, go_json
+from tests.pipeline_tools.compiler.argo.expr_lang import ExpressionError, evaluate, go_json
 
 
 def substitute(document: Any, variables: dict[str, str]) -> Any:

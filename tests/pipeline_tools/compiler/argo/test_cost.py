@@ -6,10 +6,10 @@ import time
 
 import pytest
 from kfp import dsl
-from pipelines import component
 
 from pipeline_tools.compiler import lower, pipeline_yaml
 from pipeline_tools.compiler.argo import manifest_size
+from tests.pipeline_tools.compiler.argo.pipelines import component
 
 
 @component

@@ -10,12 +10,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pipelines
 import pytest
-from interpreter import Interpreter, Node
 from kfp import local
 
 from pipeline_tools.compiler import ArgoSettings, lower, pipeline_yaml
+from tests.pipeline_tools.compiler.argo import pipelines
+from tests.pipeline_tools.compiler.argo.interpreter import Interpreter, Node
 
 pytestmark = pytest.mark.e2e
 

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from kfp import dsl
 from kfp.dsl import Dataset
-from pipelines import add, component, count_all, make, numbers, read
 
 from pipeline_tools.compiler import compile_package, lower, pipeline_yaml
 from pipeline_tools.errors import InputError
+from tests.pipeline_tools.compiler.argo.pipelines import add, component, count_all, make, numbers, read
 
 # kfp-kubernetes wants a protobuf that TensorFlow's metadata refuses on Python 3.10, so that it is not installed there.
 kubernetes = pytest.importorskip("kfp.kubernetes", reason="kfp-kubernetes is not installed")
