@@ -14,7 +14,7 @@ if os.environ.get("_KFP_RUNTIME") != "true":
     from components.analysis.component import tfma_analyze
     from components.call import call
     from components.comparison.component import compare
-    from components.cross_evaluation.component import cross_judge
+    from components.cross_evaluation.component import cross_evaluate
     from components.drift_detection.component import drift
     from components.example_generation.component import example_gen
     from components.ml_engine.component import ml_engine_deploy
@@ -28,7 +28,7 @@ __all__ = [
     "InputError",
     "call",
     "compare",
-    "cross_judge",
+    "cross_evaluate",
     "drift",
     "example_gen",
     "ml_engine_deploy",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from pipeline_tools.errors import MissingExtraError
+
+class MissingExtraError(ImportError):
+    """A module of an optional dependency is not installed; the message names the extra to install."""
 
 
 def require(module: str, extra: str = "local") -> ModuleType:

@@ -18,7 +18,7 @@ from taxi_pipeline.steps import BEAM, DEPLOYMENT, TRAINING, deploy, job_name, ta
 class Outputs(NamedTuple):
     """What the workflow returns: which model is better, by how much, and whether that is more than noise."""
 
-    answer: str
+    conclusion: str
 
 
 @dsl.pipeline(name="workflow1", description="Chicago taxi trips: one model on two feature-engineering variants.")
@@ -161,7 +161,7 @@ def workflow1(
         rule_column=RULE_COLUMN,
         rule_value=RULE_VALUE,
     )
-    return Outputs(answer=compared.outputs["answer"])
+    return Outputs(conclusion=compared.outputs["conclusion"])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kfp import dsl
 
-from components import compare, cross_judge, drift, example_gen, plan_windows
+from components import compare, cross_evaluate, drift, example_gen, plan_windows
 from pipeline_tools.image import IMAGE
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
@@ -20,7 +20,7 @@ NAMES = ("window 1", "window 2")
 class Outputs(NamedTuple):
     """What the workflow returns: which model is better, by how much, and whether that is more than noise."""
 
-    answer: str
+    conclusion: str
 
 
 @dsl.pipeline(name="workflow2", description="Chicago taxi trips: one model on two date windows.")
@@ -181,7 +181,7 @@ def workflow2(
         rule_column=RULE_COLUMN,
         rule_value=RULE_VALUE,
     )
-    cross_judge(
+    cross_evaluate(
         model1=branches[0].model,
         model2=branches[1].model,
         train_examples1=trained_on[0],
@@ -192,7 +192,7 @@ def workflow2(
         name2=NAMES[1],
         label_key=LABEL_KEY,
     )
-    return Outputs(answer=compared.outputs["answer"])
+    return Outputs(conclusion=compared.outputs["conclusion"])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from components.lib.report.view import write_page
 from components.lib.stats.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
 from components.lib.stats.resample import Interval, Statistic, auc_statistic, bootstrap, mean_statistic
 from components.lib.stats.scores import log_losses, tfma_levels
-from pipeline_tools.atomic import atomic_directory
+from pipeline_tools.atomic import whole_directory
 from pipeline_tools.errors import InputError
 
 RESAMPLES = 1000
@@ -43,7 +43,7 @@ def compare(
 
     Args:
         examples: Directory of the `examples` artifact that both were judged on.
-        evaluations: Directories of two `evaluation` artifacts, by the name that each model shall have in the answer.
+        evaluations: Directories of two `evaluation` artifacts, by the name that the conclusion uses for each model.
         label_key: The label among the transformed features.
         rule_column: A raw column. The rule that serves as baseline predicts label 1 where ...
         rule_value: ... the column has this value.
@@ -52,9 +52,9 @@ def compare(
         seed: Of the resampling.
 
     Returns:
-        What ``comparison.json`` holds: ``answer`` (a sentence); ``winner`` (a name, or null where the difference could
-        be noise); ``models`` and ``baselines``: by name, ``auc``, ``accuracy`` and ``log_loss``, each with ``value``,
-        ``low`` and ``high``; ``difference``: the same of the second model minus the first; ``examples`` and
+        What ``comparison.json`` holds: ``conclusion`` (a sentence); ``winner`` (a name, or null where the difference
+        could be noise); ``models`` and ``baselines``: by name, ``auc``, ``accuracy`` and ``log_loss``, each with
+        ``value``, ``low`` and ``high``; ``difference``: the same of the second model minus the first; ``examples`` and
         ``resamples``: their numbers.
 
     Raises:
@@ -91,7 +91,7 @@ def compare(
     if difference["auc"].excludes_zero:
         winner = second if difference["auc"].value > 0 else first
     result = {
-        "answer": _answer(first, second, winner, intervals, named, len(labels)),
+        "conclusion": _conclusion(first, second, winner, intervals, named, len(labels)),
         "winner": winner,
         "metric": "auc",
         "models": {name: _plain(_of(name, intervals)) for name in scores},
@@ -100,12 +100,12 @@ def compare(
         "examples": len(labels),
         "resamples": RESAMPLES,
     }
-    with atomic_directory(comparison) as whole:
+    with whole_directory(comparison) as whole:
         (whole / COMPARISON_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if report is not None:
         models = {name: read_evaluation(directory) for name, directory in evaluations.items()}
         write_page(render(models, title=f"{first} and {second}", comparison=result), report)
-    print(result["answer"], flush=True)  # noqa: T201
+    print(result["conclusion"], flush=True)  # noqa: T201
     return result
 
 
@@ -137,7 +137,7 @@ def _plain(intervals: dict[str, Interval]) -> dict[str, dict[str, float]]:
     return {name: asdict(interval) for name, interval in intervals.items()}
 
 
-def _answer(
+def _conclusion(
     first: str, second: str, winner: str | None, intervals: dict[str, Interval], rule: str, examples: int
 ) -> str:
     difference = intervals["\0auc"]

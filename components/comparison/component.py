@@ -21,7 +21,7 @@ def compare(
     comparison: Output[Artifact],
     metrics: Output[Metrics],
     report: Output[HTML],
-) -> NamedTuple("Outputs", [("answer", str)]):
+) -> NamedTuple("Outputs", [("conclusion", str)]):
     """Say which of two models is better on the same eval examples, by how much, and whether that is more than noise.
 
     Args:
@@ -33,12 +33,12 @@ def compare(
         label_key: The label among the transformed features.
         rule_column: A raw column; the rule that serves as baseline predicts label 1 where it has rule_value.
         rule_value: See rule_column.
-        comparison: comparison.json: the answer, and every number with its 95 % interval.
+        comparison: comparison.json: the conclusion, and every number with its 95 % interval.
         metrics: AUC and accuracy of models and baselines; the difference with its interval.
         report: Both models side by side, slice by slice: one file that needs no network.
 
     Returns:
-        The answer in one or two sentences.
+        The conclusion in one or two sentences.
     """
     from components.comparison.compare import compare, flat_metrics
 
@@ -52,4 +52,4 @@ def compare(
         report=report.path,
     )
     metrics.metadata.update(flat_metrics(found))
-    return (found["answer"],)
+    return (found["conclusion"],)

@@ -1,4 +1,4 @@
-"""Judge each of several models on each of several sets of examples."""
+"""Evaluate each of several models on each of several sets of examples."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from components.lib.artifacts.examples import read_batches, read_schema, split_f
 from components.lib.stats.resample import auc_statistic, bootstrap
 from components.lib.stats.scores import tfma_levels
 from components.training.export import OUTPUT
-from pipeline_tools.atomic import atomic_directory
+from pipeline_tools.atomic import whole_directory
 from pipeline_tools.errors import InputError
 
 MATRIX_FILE = "matrix.json"
 RESAMPLES = 500
 
 
-def cross_judge(
+def cross_evaluate(
     models: Mapping[str, str],
     train_examples: Mapping[str, str],
     eval_examples: Mapping[str, str],
@@ -56,10 +56,10 @@ def cross_judge(
             if count:
                 raise InputError(
                     f"{count} rows of {name!r} are among those that the model of {model!r} was trained on, for example "
-                    f"the one with key {key}: it cannot be judged on them"
+                    f"the one with key {key}: it cannot be evaluated on them"
                 )
     cells = [
-        [_judge(model, examples, label_key, name, seed) for name, examples in eval_examples.items()]
+        [_evaluate(model, examples, label_key, name, seed) for name, examples in eval_examples.items()]
         for model in models.values()
     ]
     result: dict[str, Any] = {
@@ -69,21 +69,23 @@ def cross_judge(
         "rows": {name: cell["rows"] for name, cell in zip(eval_examples, cells[0], strict=True)},
         "cells": [[{key: cell[key] for key in ("value", "low", "high")} for cell in row] for row in cells],
     }
-    with atomic_directory(matrix) as directory:
+    with whole_directory(matrix) as directory:
         (directory / MATRIX_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for name, row in zip(models, result["cells"], strict=True):
-        for of, cell in zip(eval_examples, row, strict=True):
-            print(f"{name} on {of}: AUC {cell['value']:.4f} ({cell['low']:.4f} to {cell['high']:.4f})")  # noqa: T201
+        for rows, cell in zip(eval_examples, row, strict=True):
+            print(f"{name} on {rows}: AUC {cell['value']:.4f} ({cell['low']:.4f} to {cell['high']:.4f})")  # noqa: T201
     return result
 
 
-def _judge(model: str, examples: str, label_key: str, name: str, seed: int) -> dict[str, float]:
+def _evaluate(model: str, examples: str, label_key: str, name: str, seed: int) -> dict[str, float]:
     predictor = Predictor(model, read_schema(examples), label_key, [])
     batches = [predictor.predict_batch(batch) for path in split_files(examples, "eval") for batch in read_batches(path)]
     labels = np.concatenate([batch.column(label_key).to_numpy() for batch in batches])
     scores = np.concatenate([batch.column(OUTPUT).to_numpy() for batch in batches])
     if len(np.unique(labels)) < 2:
-        raise InputError(f"all {len(labels)} labels ({label_key!r}) of {name!r} are {labels[0]:g}: nothing to judge by")
+        raise InputError(
+            f"all {len(labels)} labels ({label_key!r}) of {name!r} are {labels[0]:g}: one class has no AUC"
+        )
     statistic = {"auc": auc_statistic(labels, tfma_levels(scores))}
     return {"rows": len(labels), **asdict(bootstrap(statistic, len(labels), resamples=RESAMPLES, seed=seed)["auc"])}
 
@@ -92,7 +94,7 @@ def flat_metrics(matrix: Mapping[str, Any]) -> dict[str, float]:
     """Flatten a matrix to scalars, as the Pipelines UI lists them.
 
     Args:
-        matrix: What `cross_judge` returned.
+        matrix: What `cross_evaluate` returned.
 
     Returns:
         For example ``auc of window 1 on trips of window 2``.

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import click
 
-from pipeline_tools.errors import InputError, MissingExtraError
+from pipeline_tools.errors import InputError
+from pipeline_tools.extras import MissingExtraError
 
 COMMANDS = {
     "compile": "pipeline_tools.cli.compile:compile_command",

@@ -30,10 +30,10 @@ def named(result, display_name: str) -> str:
 
 
 def test_the_question_is_answered_in_one_sentence_with_its_interval(result) -> None:
-    answer = result.steps["compare"].parameters["answer"]
-    assert "window 1" in answer
-    assert "window 2" in answer
-    assert "95 % interval" in answer
+    conclusion = result.steps["compare"].parameters["conclusion"]
+    assert "window 1" in conclusion
+    assert "window 2" in conclusion
+    assert "95 % interval" in conclusion
 
 
 def test_no_eval_trip_is_a_train_trip_of_either_branch(result) -> None:
@@ -69,14 +69,14 @@ def test_windows_are_half_open_and_the_eval_window_is_the_recent_half_of_the_fir
 
 
 def test_the_matrix_judges_each_model_on_the_trips_of_each_window(result) -> None:
-    matrix = json.loads((result.artifact("cross-judge", "matrix").path / "matrix.json").read_text())
+    matrix = json.loads((result.artifact("cross-evaluate", "matrix").path / "matrix.json").read_text())
     assert matrix["models"] == ["window 1", "window 2"]
     assert matrix["examples"] == ["rows of window 1", "rows of window 2"]
     for row in matrix["cells"]:
         for cell in row:
             assert 0.9 < cell["low"] <= cell["value"] <= cell["high"] <= 1
     assert matrix["rows"]["rows of window 2"] > matrix["rows"]["rows of window 1"] > 1000
-    assert len(result.steps["cross-judge"].metrics) == 4
+    assert len(result.steps["cross-evaluate"].metrics) == 4
 
 
 def test_drift_between_the_windows_is_told(result) -> None:

@@ -104,11 +104,11 @@ def _is_evaluation(source: str | os.PathLike[str]) -> bool:
 def _lineage(source: Source, copies: Copies) -> Lineage | None:
     """Load a run; None where the source is a TFMA result."""
     if isinstance(source, RunResult):
-        return Lineage(source.with_local_paths(), copies)
+        return Lineage(source.here(), copies)
     if _is_evaluation(source):
         return None
     if not is_remote(source):
-        return Lineage(RunResult.load(source).with_local_paths(), copies)
+        return Lineage(RunResult.load(source).here(), copies)
     record = copies.find(join(os.fspath(source), RECORD_NAME))
     return Lineage(RunResult.load(record.parent), copies)
 
@@ -131,14 +131,14 @@ def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | N
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     require("jinja2")
     from components.lib.artifacts.evaluation import read_evaluation
-    from components.lib.report.answer import answer
+    from components.lib.report.conclusion import conclusion
     from components.lib.report.page import render
     from components.lib.report.view import View
 
     models = {name: read_evaluation(copies.find(uri)) for name, uri in judged.evaluations.items()}
     name = Path(place).name
     if not lineage:
-        return View(render(models, title=f"Model analysis: {name}"), answer(models, None, None))
+        return View(render(models, title=f"Model analysis: {name}"), conclusion(models, None, None))
     described = describe_run(lineage.run, page)
     html = render(
         models,
@@ -149,7 +149,7 @@ def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | N
         run=described,
         matrix=find_matrix(lineage, judged),
     )
-    return View(html, answer(models, judged.comparison, described))
+    return View(html, conclusion(models, judged.comparison, described))
 
 
 @contextlib.contextmanager

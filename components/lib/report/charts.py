@@ -38,7 +38,7 @@ class Estimate:
 
 
 def roc(models: Mapping[str, Evaluation]) -> Markup:
-    """Draw the ROC curves of all examples, and each baseline that answers yes or no as a point."""
+    """Draw the ROC curves of all examples, and each baseline that predicts only 0 or 1 as a point."""
     chart = Chart("ROC curve", _areas(models, "auc", "area under the ROC curve"), 340)
     x, y = _unit_axes(chart, "false positive rate", "true positive rate")
     chart.line([(x(0), y(0)), (x(1), y(1))], "diagonal")
@@ -55,7 +55,7 @@ def roc(models: Mapping[str, Evaluation]) -> Markup:
 
 
 def precision_recall(models: Mapping[str, Evaluation]) -> Markup:
-    """Draw the precision-recall curves of all examples, and each baseline that answers yes or no as a point."""
+    """Draw the precision-recall curves of all examples, and each baseline that predicts only 0 or 1 as a point."""
     described = _areas(models, "auc_precision_recall", "area under the precision-recall curve")
     chart = Chart("Precision-recall curve", described, 340)
     x, y = _unit_axes(chart, "recall", "precision")

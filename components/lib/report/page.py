@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from components.lib.artifacts.evaluation import Evaluation
 from components.lib.report import charts
-from components.lib.report.answer import answer, verdicts
+from components.lib.report.conclusion import conclusion, verdicts
 from components.lib.report.data import Data, lay_out
 from components.lib.report.headline import headline
 from components.lib.report.run import Run
@@ -54,7 +54,7 @@ def render(
     told = features or {name: each.features for name, each in models.items() if each.features}
     context: dict[str, Any] = {
         "title": title,
-        "answer": answer(models, comparison, run),
+        "conclusion": conclusion(models, comparison, run),
         "verdicts": verdicts(models),
         "models": list(models),
         "features": _feature_table(told),

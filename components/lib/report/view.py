@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pipeline_tools.atomic import atomic_file
+from pipeline_tools.atomic import whole_file
 
 
 def write_page(html: str, path: str | os.PathLike[str]) -> None:
@@ -17,7 +17,7 @@ def write_page(html: str, path: str | os.PathLike[str]) -> None:
         html: The page.
         path: The file.
     """
-    with atomic_file(path) as scratch:
+    with whole_file(path) as scratch:
         scratch.write_text(html, encoding="utf-8")
 
 
@@ -25,17 +25,17 @@ class View:
     """A page that a notebook shows by itself, without an extension.
 
     What the notebook keeps is the page itself, in a frame of its own, so that it is there again after saving and
-    reloading, in JupyterLab, VS Code and ``nbconvert`` output alike. Where frames are not shown, the answer stands as
-    text.
+    reloading, in JupyterLab, VS Code and ``nbconvert`` output alike. Where frames are not shown, the conclusion is
+    there as text.
 
     Args:
         html: The page.
-        answer: What it comes to, in a sentence or two.
+        conclusion: What it comes to, in a sentence or two.
     """
 
-    def __init__(self, html: str, answer: str) -> None:
+    def __init__(self, html: str, conclusion: str) -> None:
         self.html = html
-        self.answer = answer
+        self.conclusion = conclusion
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file.
@@ -50,12 +50,12 @@ class View:
         return Path(path)
 
     def __repr__(self) -> str:
-        return self.answer
+        return self.conclusion
 
     def _repr_html_(self) -> str:
         # The frame may run the page's script and nothing else: what stands in the data never meets the notebook.
         frame = '<iframe srcdoc="{}" sandbox="allow-scripts" title="{}" style="{}">{}</iframe>'
         style = "width:100%;height:80vh;min-height:30rem;border:1px solid #8884"
         return Markup(frame).format(  # noqa: S704 - what is put in is escaped
-            self.html, self.answer, style, self.answer
+            self.html, self.conclusion, style, self.conclusion
         )

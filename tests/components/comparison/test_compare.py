@@ -51,8 +51,8 @@ def compared(judged: Path, first: str, second: str, **changes: str) -> dict:
 def test_the_better_model_wins_in_either_place(judged: Path, order: tuple[str, str]) -> None:
     found = compared(judged, *order)
     assert found["winner"] == "better"
-    assert found["answer"].startswith("better is better than good: AUC 0.9")
-    assert "more than noise" in found["answer"]
+    assert found["conclusion"].startswith("better is better than good: AUC 0.9")
+    assert "more than noise" in found["conclusion"]
     sign = 1 if order[1] == "better" else -1
     assert found["difference"]["auc"]["value"] * sign > 0
 
@@ -60,7 +60,7 @@ def test_the_better_model_wins_in_either_place(judged: Path, order: tuple[str, s
 def test_two_equally_good_models_do_not_differ_beyond_noise(judged: Path) -> None:
     found = compared(judged, "good", "equal")
     assert found["winner"] is None
-    assert found["answer"].startswith("No difference beyond noise between good")
+    assert found["conclusion"].startswith("No difference beyond noise between good")
 
 
 def test_the_baselines_are_right(judged: Path) -> None:

@@ -120,7 +120,7 @@ def test_charts_and_tables_speak_to_those_who_do_not_see(html: str) -> None:
     assert all(region.get("aria-label") for region in page.all("div") if region.get("role") == "region")
 
 
-def test_the_answer_says_what_failed_and_how_sure_the_numbers_are(html: str) -> None:
+def test_the_conclusion_says_what_failed_and_how_sure_the_numbers_are(html: str) -> None:
     assert "The run failed; judge failed: no such column. The model reaches AUC 0.9" in html
     assert "clearly above the best baseline, “rule” (0.7000)" in html
 
@@ -150,7 +150,7 @@ def test_the_same_numbers_make_the_same_bytes(html: str) -> None:
 def test_a_comparison_stands_first() -> None:
     interval = {"value": 0.01, "low": 0.002, "high": 0.02}
     comparison = {
-        "answer": f"b is better than a {EVIL}",
+        "conclusion": f"b is better than a {EVIL}",
         "models": {"a": {"auc": interval}, "b": {}},
         "baselines": {"rule": {"auc": interval, "accuracy": interval}},
         "difference": {"auc": interval, "accuracy": interval, "log_loss": interval},
@@ -204,12 +204,12 @@ def test_5000_slices_stay_under_2_megabytes() -> None:
 
 
 def test_a_view_keeps_the_page_in_a_frame_of_its_own(html: str, tmp_path) -> None:
-    view = View(html, f"the answer {EVIL}")
+    view = View(html, f"the conclusion {EVIL}")
     frame = Page(view._repr_html_())
     (attributes,) = frame.all("iframe")
     assert attributes["srcdoc"] == html
     assert attributes["sandbox"] == "allow-scripts"
     assert EVIL not in view._repr_html_()
-    assert repr(view) == f"the answer {EVIL}"
+    assert repr(view) == f"the conclusion {EVIL}"
     path = view.save(tmp_path / "page.html")
     assert path.read_text(encoding="utf-8") == html

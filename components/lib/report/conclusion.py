@@ -1,4 +1,4 @@
-"""The answer in a sentence: which model, by how much, how sure; blessed or not, and why."""
+"""The conclusion in a sentence: which model, by how much, how sure; blessed or not, and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.lib.report.slices import AUC, bounds_of, primary_metric
 from components.lib.report.table import label
 
 
-def answer(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | None, run: Run | None) -> str:
+def conclusion(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | None, run: Run | None) -> str:
     """Say what the page comes to.
 
     Args:
@@ -24,7 +24,9 @@ def answer(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | Non
         A sentence or two.
     """
     sentences = [_of_failure(run)] if run and run.status != "succeeded" else []
-    sentences += [str(comparison["answer"])] if comparison else [_of_model(name, each) for name, each in models.items()]
+    sentences += (
+        [str(comparison["conclusion"])] if comparison else [_of_model(name, each) for name, each in models.items()]
+    )
     return " ".join(sentences) or "This run judged no model."
 
 
