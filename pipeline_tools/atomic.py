@@ -1,4 +1,4 @@
-"""Write outputs whole or not at all."""
+"""Write files and directories atomically: whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a scratch directory beside ``path`` that takes its name only when the block ends well.
+def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a scratch directory that is renamed to ``path`` if the block succeeds.
 
     Args:
-        path: Where the finished directory shall stand. What stands there already is replaced at the end.
+        path: Where the finished directory goes. What is there already is replaced at the end.
 
     Yields:
         The scratch directory, empty. When the block raises, it is removed and ``path`` is left as it was.
@@ -37,11 +37,11 @@ def whole_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a scratch file name beside ``path`` that takes its name only when the block ends well.
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a scratch file that is renamed to ``path`` if the block succeeds.
 
     Args:
-        path: Where the finished file shall stand.
+        path: Where the finished file goes.
 
     Yields:
         The name to write to. When the block raises, it is removed and ``path`` is left as it was.

@@ -1,8 +1,19 @@
-"""The errors a person is meant to read."""
+"""The errors that a person is meant to read, in one hierarchy. Importing this module costs nothing."""
 
 
-class InputError(ValueError):
-    """What was given cannot be used: a file, a row, a column, a parameter or a module.
+class PipelineToolsError(Exception):
+    """Base of every error that the toolkit and the components raise themselves.
 
-    The message names it and says how to mend it. Runners print the message alone; the traceback is in the step's log.
+    The message is enough to act on: runners and commands print it alone; the traceback is in the step's log.
     """
+
+
+class InputError(PipelineToolsError, ValueError):
+    """Something given cannot be used: a file, a row, a column, a parameter or a module.
+
+    The message names it and says how to fix it.
+    """
+
+
+class MissingExtraError(PipelineToolsError, ImportError):
+    """A module of an optional dependency is not installed; the message names the extra to install."""

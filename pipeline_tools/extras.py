@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-
-class MissingExtraError(ImportError):
-    """A module of an optional dependency is not installed; the message names the extra to install."""
+from pipeline_tools.errors import MissingExtraError
 
 
 def require(module: str, extra: str = "local") -> ModuleType:

@@ -1,4 +1,4 @@
 """How a step learns which package it belongs to."""
 
-PACKAGE_VARIABLE = "PIPELINE_PACKAGE_SHA256"
-"""Environment variable in which whoever runs a package says its SHA-256."""
+PACKAGE_HASH_VARIABLE = "PIPELINE_PACKAGE_SHA256"
+"""Environment variable with the SHA-256 of the package that a step belongs to; whoever runs the package sets it."""

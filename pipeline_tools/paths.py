@@ -1,4 +1,4 @@
-"""Where an artifact lies, a directory or a prefix in Cloud Storage: read and write either the same way."""
+"""Read and write an artifact's path in the same way, whether it is a directory or a prefix in Cloud Storage."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_tools import storage
-from pipeline_tools.atomic import whole_directory
+from pipeline_tools.atomic import atomic_directory
 
 
-def join(place: str | Path, *names: str) -> str:
-    """Name something below a place."""
-    return "/".join([str(place).rstrip("/"), *names])
+def join(path: str | Path, *names: str) -> str:
+    """Join names to a path."""
+    return "/".join([str(path).rstrip("/"), *names])
 
 
-def list_files(place: str | Path, pattern: str) -> list[str]:
-    """List the files that lie directly in a place.
+def list_files(path: str | Path, pattern: str) -> list[str]:
+    """List the files directly under a path.
 
     Args:
-        place: Directory or prefix; it need not be there.
+        path: Directory or prefix; it need not be there.
         pattern: Of their names, such as ``*.parquet``.
 
     Returns:
         Full names, sorted; empty if there are none.
     """
-    if storage.is_remote(place):
-        names = [name for name in storage.objects(str(place)) if "/" not in name]
+    if storage.is_remote(path):
+        names = [name for name in storage.objects(str(path)) if "/" not in name]
     else:
-        names = [path.name for path in Path(place).iterdir() if path.is_file()] if Path(place).is_dir() else []
-    return [join(place, name) for name in sorted(names) if fnmatch.fnmatchcase(name, pattern)]
+        names = [each.name for each in Path(path).iterdir() if each.is_file()] if Path(path).is_dir() else []
+    return [join(path, name) for name in sorted(names) if fnmatch.fnmatchcase(name, pattern)]
 
 
 def open_read(name: str | Path) -> Any:
@@ -44,7 +44,7 @@ def open_read(name: str | Path) -> Any:
 
 
 def open_write(name: str | Path) -> Any:
-    """Open a file to write its bytes, in place of what is there; directories are made as needed."""
+    """Open a file to write its bytes, replacing what is there; directories are made as needed."""
     if not storage.is_remote(name):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         return Path(name).open("wb")
@@ -67,54 +67,54 @@ def write_text(name: str | Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
-def remove(place: str | Path) -> None:
-    """Delete a place and everything below it, if there is anything."""
-    if storage.is_remote(place):
-        storage.delete(str(place))
+def remove(path: str | Path) -> None:
+    """Delete a path and everything below it; a path that does not exist is not an error."""
+    if storage.is_remote(path):
+        storage.delete(str(path))
     else:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def whole_place(place: str | Path) -> Iterator[str]:
-    """Yield a place to write into, whose content stands only when the block ends well.
+def atomic_path(path: str | Path) -> Iterator[str]:
+    """Yield a path to write to; the content appears only if the block succeeds.
 
-    A directory is written beside its name and renamed. Cloud Storage renames nothing: there the place itself is
+    A directory is written beside its name and renamed. Cloud Storage renames nothing: there the path itself is
     written, and emptied when the block raises; it belongs to one step of one run, which nobody reads before the step
     has ended.
 
     Args:
-        place: Directory or prefix. What is there already is replaced.
+        path: Directory or prefix. What is there already is replaced.
 
     Yields:
         Where to write.
     """
-    if not storage.is_remote(place):
-        with whole_directory(place) as directory:
+    if not storage.is_remote(path):
+        with atomic_directory(path) as directory:
             yield str(directory)
         return
-    remove(place)
+    remove(path)
     try:
-        yield str(place)
+        yield str(path)
     except BaseException:
-        remove(place)
+        remove(path)
         raise
 
 
 @contextmanager
-def here(place: str | Path) -> Iterator[Path]:
-    """Yield the files of a place as a directory of this machine.
+def local_copy(path: str | Path) -> Iterator[Path]:
+    """Yield the files below a path as a local directory.
 
     Args:
-        place: A directory, which is yielded as it is, or a prefix, whose files are copied.
+        path: A directory, which is yielded as it is, or a prefix, whose files are copied.
 
     Yields:
         The directory.
     """
-    if not storage.is_remote(place):
-        yield Path(place)
+    if not storage.is_remote(path):
+        yield Path(path)
         return
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy"
-        storage.download(str(place), copy)
+        storage.download(str(path), copy)
         yield copy

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline_tools.atomic import whole_directory, whole_file
+from pipeline_tools.atomic import atomic_directory, atomic_file
 from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
 
@@ -249,17 +249,17 @@ def download(uri: str, path: str | os.PathLike[str]) -> None:
     with understood(uri):
         single = bucket(uri).get_blob(name) if name else None
     if single is not None:
-        with whole_file(path) as scratch:
+        with atomic_file(path) as scratch:
             fetch({scratch: single}, uri)
         return
     found = objects(uri)
     if not found:
         raise InputError(f"{uri}: there is no such object, and nothing below that name")
-    with whole_directory(path) as scratch:
-        fetch(places(found, scratch, uri), uri)
+    with atomic_directory(path) as scratch:
+        fetch(local_paths(found, scratch, uri), uri)
 
 
-def places(found: Mapping[str, Any], folder: Path, what: str) -> dict[Path, Any]:
+def local_paths(found: Mapping[str, Any], folder: Path, what: str) -> dict[Path, Any]:
     """Say which file each object becomes.
 
     Args:

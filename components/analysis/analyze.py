@@ -22,13 +22,13 @@ from components.analysis.verdict import judge
 from components.lib.artifacts.evaluation import BASELINES, FEATURES, VERDICT, read_evaluation
 from components.lib.artifacts.examples import read_batches, read_schema, read_schema_text, split_files
 from components.lib.beam.options import BeamOptions
-from components.lib.beam.paths import check_places
+from components.lib.beam.paths import check_paths
 from components.lib.beam.pipelines import local_pipeline
 from components.lib.report.page import render
 from components.lib.report.view import write_page
 from components.lib.stats.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
 from pipeline_tools.errors import InputError
-from pipeline_tools.paths import here, join, whole_place, write_text
+from pipeline_tools.paths import atomic_path, join, local_copy, write_text
 
 # Bundles of this size share the cost of a call; larger ones gain nothing and hold more in memory.
 _ROWS = 5_000
@@ -71,20 +71,20 @@ def analyze(
     """
     options = options or BeamOptions()
     options.check()
-    check_places({"examples": examples, "model": model, "evaluation": evaluation}, options)
+    check_paths({"examples": examples, "model": model, "evaluation": evaluation}, options)
     config = load_eval_config(eval_config, label_key)
     schema = read_schema(examples)
     columns = slice_columns(config, [feature.name for feature in schema.feature])
     files = split_files(examples, "eval")
     rule = rule_predictions(examples, rule_column, rule_value)[1] if rule_column else None
     predictor = Predictor(model, schema, label_key, columns)
-    with whole_place(evaluation) as place:
+    with atomic_path(evaluation) as place:
         if options.cloud:
             asked = (model, read_schema_text(examples), label_key, columns)
             evaluate_on_workers(files, config, asked, place, rows=_ROWS, options=options)
         else:
             _evaluate_here(files, config, predictor, Path(place))
-        with here(place) as directory:
+        with local_copy(place) as directory:
             labels = _check_labels(directory / PREDICTIONS, label_key)
             verdict = judge(tfma.load_validation_result(str(directory)), _count_thresholds(config))
             baselines = {MAJORITY: describe(labels, majority_predictions(labels))}

@@ -18,7 +18,7 @@ from components.lib.report.view import write_page
 from components.lib.stats.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
 from components.lib.stats.resample import Interval, Statistic, auc_statistic, bootstrap, mean_statistic
 from components.lib.stats.scores import log_losses, tfma_levels
-from pipeline_tools.atomic import whole_directory
+from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError
 
 RESAMPLES = 1000
@@ -100,7 +100,7 @@ def compare(
         "examples": len(labels),
         "resamples": RESAMPLES,
     }
-    with whole_directory(comparison) as whole:
+    with atomic_directory(comparison) as whole:
         (whole / COMPARISON_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if report is not None:
         models = {name: read_evaluation(directory) for name, directory in evaluations.items()}

@@ -16,7 +16,7 @@ from components.lib.artifacts.examples import read_batches, read_schema, split_f
 from components.lib.stats.resample import auc_statistic, bootstrap
 from components.lib.stats.scores import tfma_levels
 from components.training.export import OUTPUT
-from pipeline_tools.atomic import whole_directory
+from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError
 
 MATRIX_FILE = "matrix.json"
@@ -69,7 +69,7 @@ def cross_evaluate(
         "rows": {name: cell["rows"] for name, cell in zip(eval_examples, cells[0], strict=True)},
         "cells": [[{key: cell[key] for key in ("value", "low", "high")} for cell in row] for row in cells],
     }
-    with whole_directory(matrix) as directory:
+    with atomic_directory(matrix) as directory:
         (directory / MATRIX_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for name, row in zip(models, result["cells"], strict=True):
         for rows, cell in zip(eval_examples, row, strict=True):

@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.drift_detection.distance import Array, jensen_shannon, l_infinity, shares
 from components.lib.artifacts.examples import count_rows, read_schema, split_files
-from pipeline_tools.atomic import whole_directory
+from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError
 
 BINS = 20
@@ -62,7 +62,7 @@ def measure_drift(
         "rows": dict(zip(("baseline", "current"), (count_rows(names) for names in files), strict=True)),
         "columns": columns,
     }
-    with whole_directory(drift) as directory:
+    with atomic_directory(drift) as directory:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (directory / "drift.json").write_text(text + "\n", encoding="utf-8")
     return {name: column["distance"] for name, column in columns.items()}

@@ -22,7 +22,7 @@ from components.example_generation.rows import find_places, write_rows
 from components.example_generation.sources import Access, Source, open_sources, parse_handles
 from components.example_generation.statistics import describe_splits
 from components.lib.schema import load_schema
-from pipeline_tools.atomic import whole_directory
+from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError
 
 
@@ -47,7 +47,7 @@ def read_examples(
     loaded = load_schema(parameters.schema)
     request = make_request(parameters, loaded)
     handles = parse_handles(parameters.input_handle_train, parameters.input_handle_eval, request, parameters.read_mode)
-    with whole_directory(examples) as out, tempfile.TemporaryDirectory(dir=out.parent, prefix=".reading.") as name:
+    with atomic_directory(examples) as out, tempfile.TemporaryDirectory(dir=out.parent, prefix=".reading.") as name:
         scratch = Path(name)
         with naming_objects(scratch):
             sources = open_sources(
@@ -64,9 +64,9 @@ def read_examples(
                 described = describe_splits(connection, out, rows, request.types)
                 found = find_anomalies(connection, out, loaded, described)
                 _refuse(connection, found, sources)
-    with whole_directory(statistics) as directory:
+    with atomic_directory(statistics) as directory:
         _dump(described, directory / "statistics.json")
-    with whole_directory(anomalies) as directory:
+    with atomic_directory(anomalies) as directory:
         _dump(_report(found, sources), directory / "anomalies.json")
     return {
         **{f"rows_{split}": count for split, count in rows.items()},

@@ -1,4 +1,4 @@
-"""Deploy a model to Vertex AI, and prove that the live endpoint answers as the evaluation did."""
+"""Deploy a model to Vertex AI, and verify that the live endpoint answers as the evaluation did."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.lib.deploy.golden import GoldenRequest, compare_answers, summary
+from components.lib.deploy.golden import GoldenRequest, compare_predictions, summary
 from components.lib.deploy.model_base import open_model_base
 from components.lib.deploy.prepare import Candidate, prepare
 from components.lib.serving.example import encode_row
 from components.lib.serving.vertex_client import VertexClient
 from components.ml_engine.endpoint import Vertex, VertexError, share_traffic
 from components.ml_engine.options import VertexOptions
-from pipeline_tools.atomic import whole_file
+from pipeline_tools.atomic import atomic_file
 
 ROWS = 64
 TRIES = 200
@@ -37,7 +37,7 @@ def deploy(
     golden_requests: int = 256,
     code_modules: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Deploy a model. On the same model a second time, nothing is deployed again; the endpoint is proved again.
+    """Deploy a model. On the same model a second time, nothing is deployed again; the endpoint is verified again.
 
     Args:
         model: Directory of the SavedModel.
@@ -45,17 +45,17 @@ def deploy(
         evaluation: Directory of the `evaluation` artifact.
         deployment: Directory to write ``deployment.json`` to.
         vertex: Fields of `VertexOptions`.
-        metrics: Scalars of the evaluation, for the receipt.
+        metrics: Scalars of the evaluation, for the provenance.
         deploy_unblessed: Deploy a model that is not blessed.
         golden_requests: How many eval examples the deployment must answer as the evaluation did.
-        code_modules: Modules that the model was made with, for the receipt.
+        code_modules: Modules that the model was made with, for the provenance.
 
     Returns:
         What ``deployment.json`` holds.
 
     Raises:
         InputError: A parameter or artifact cannot be used, or the model is not blessed; nothing is deployed.
-        DisagreementError: The model answers otherwise than the evaluation; traffic is where it was before.
+        PredictionMismatchError: The model answers otherwise than the evaluation; traffic is where it was before.
         VertexError: Vertex AI did not do what it was asked; traffic is where it was before.
     """
     options = VertexOptions(**vertex)
@@ -63,32 +63,32 @@ def deploy(
     candidate = Candidate(model, examples, evaluation, metrics or {}, code_modules, deploy_unblessed, golden_requests)
     with prepare(candidate) as prepared:
         services = Vertex(options.region, options.emulator, options.emulator_rest, options.deadline_seconds)
-        digest = _digest(prepared.receipt, options)
+        digest = _digest(prepared.provenance, options)
         uploaded = services.find_model(options, digest)
         if not uploaded:
             base = open_model_base(options.model_base_path, options.model_name)
             uploaded = services.upload(options, base.path(base.publish(prepared.model)), digest)
         endpoint = services.find_or_create_endpoint(options)
-        deployed_model, proved = _deploy_once(services, endpoint, uploaded, prepared.requests, options)
+        deployed_model, verified = _deploy_once(services, endpoint, uploaded, prepared.requests, options)
     found = {
         "model": uploaded,
         "endpoint": endpoint,
         "deployed_model": deployed_model,
         "traffic_split": services.deployed(endpoint)[1],
-        "blessed": prepared.gate.blessed,
-        "overridden": prepared.gate.overridden,
-        "model_sha256": prepared.receipt["model_sha256"],
-        "proved": summary(prepared.requests, {"fresh process": prepared.difference, **proved}),
+        "blessed": prepared.blessing.blessed,
+        "overridden": prepared.blessing.overridden,
+        "model_sha256": prepared.provenance["model_sha256"],
+        "verified": summary(prepared.requests, {"fresh process": prepared.difference, **verified}),
     }
-    with whole_file(Path(deployment) / "deployment.json") as scratch:
+    with atomic_file(Path(deployment) / "deployment.json") as scratch:
         scratch.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     print(f"{endpoint}: {len(prepared.requests)} golden requests agree, traffic {found['traffic_split']}", flush=True)  # noqa: T201
     return found
 
 
-def _digest(receipt: Mapping[str, Any], options: VertexOptions) -> str:
+def _digest(provenance: Mapping[str, Any], options: VertexOptions) -> str:
     """Name what would be uploaded; a label's value has at most 63 characters."""
-    parts = [receipt["model_sha256"], options.serving_image, options.predict_route, options.health_route]
+    parts = [provenance["model_sha256"], options.serving_image, options.predict_route, options.health_route]
     return hashlib.sha256(json.dumps([*parts, options.serving_port]).encode()).hexdigest()[:40]
 
 
@@ -98,10 +98,10 @@ def _deploy_once(
     models, before = services.deployed(endpoint)
     already = [key for key, each in models.items() if each == model]
     if already and before.get(already[-1]):
-        return already[-1], prove(services, endpoint, already[-1], requests)
+        return already[-1], verify(services, endpoint, already[-1], requests)
     deployed_model = services.deploy(endpoint, model, share_traffic(before, options.traffic_percentage), options)
     try:
-        return deployed_model, prove(services, endpoint, deployed_model, requests)
+        return deployed_model, verify(services, endpoint, deployed_model, requests)
     except BaseException as error:
         if before:
             services.set_traffic(endpoint, before)
@@ -113,7 +113,7 @@ def _deploy_once(
         raise
 
 
-def prove(services: Vertex, endpoint: str, deployed_model: str, requests: Sequence[GoldenRequest]) -> dict[str, float]:
+def verify(services: Vertex, endpoint: str, deployed_model: str, requests: Sequence[GoldenRequest]) -> dict[str, float]:
     """Send the golden requests to the live endpoint, by both protocols, until the new deployment has answered each.
 
     Who answers is Vertex AI's choice by the traffic split; it tells who it was.
@@ -121,18 +121,18 @@ def prove(services: Vertex, endpoint: str, deployed_model: str, requests: Sequen
     Args:
         services: Of the region.
         endpoint: Its resource name.
-        deployed_model: The id of the deployment to prove.
+        deployed_model: The id of the deployment to verify.
         requests: Golden requests.
 
     Returns:
         The largest difference by protocol.
 
     Raises:
-        DisagreementError: The deployment answers otherwise than the evaluation.
+        PredictionMismatchError: The deployment answers otherwise than the evaluation.
         VertexError: It never got a request.
     """
     return {
-        protocol: compare_answers(
+        protocol: compare_predictions(
             requests,
             _ask(VertexClient(endpoint, timeout=REQUEST_TIMEOUT, service=service), deployed_model, requests),
             f"{endpoint}, deployment {deployed_model} ({protocol})",

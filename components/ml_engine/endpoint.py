@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from components.ml_engine.options import VertexOptions
-from pipeline_tools.errors import InputError
+from pipeline_tools.errors import InputError, PipelineToolsError
 from pipeline_tools.extras import require
 
 
-class VertexError(RuntimeError):
+class VertexError(PipelineToolsError):
     """Vertex AI did not do what it was asked."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from components.lib.deploy.golden import GoldenRequest
-from components.lib.deploy.verify import prove
+from components.lib.deploy.verify import verify
 from components.lib.kubernetes import Namespace, pod_troubles
 from components.lib.serving.client import connect
 from components.tf_serving.manifests import (
@@ -20,19 +20,20 @@ from components.tf_serving.manifests import (
     manifests,
 )
 from components.tf_serving.options import ClusterOptions
+from pipeline_tools.errors import PipelineToolsError
 
 POLL_SECONDS = 2.0
 REQUEST_TIMEOUT = 30.0
 
 
-class RolloutError(RuntimeError):
+class RolloutError(PipelineToolsError):
     """The cluster could not bring a version up."""
 
 
 def roll_out(
     requests: Sequence[GoldenRequest], base_path: str, model_name: str, version: int, options: ClusterOptions
 ) -> dict[str, float]:
-    """Serve a version, and prove it.
+    """Serve a version, and verify it.
 
     Args:
         requests: Golden requests.
@@ -47,7 +48,7 @@ def roll_out(
     Raises:
         InputError: There is no cluster to reach, or it refuses an object.
         RolloutError: The pods do not become ready; the message has the cluster's reason.
-        DisagreementError: The endpoint answers otherwise than the evaluation.
+        PredictionMismatchError: The endpoint answers otherwise than the evaluation.
         ClientError: The endpoint does not answer.
     """
     cluster = Cluster(options)
@@ -60,7 +61,7 @@ def roll_out(
                 protocol: stack.enter_context(connect(server, model_name, version=version, timeout=REQUEST_TIMEOUT))
                 for protocol, server in _servers(model_name, options).items()
             }
-            return prove(requests, clients)
+            return verify(requests, clients)
     except Exception as error:
         if before is None:
             error.args = (f"{error}. No version was served before; this one is not withdrawn from the cluster",)

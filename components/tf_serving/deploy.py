@@ -1,4 +1,4 @@
-"""Publish a model for TF-Serving, and prove that what serves it answers as the evaluation did."""
+"""Publish a model for TF-Serving, and verify that what serves it answers as the evaluation did."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 from components.lib.deploy.golden import summary
 from components.lib.deploy.model_base import ModelBase, open_model_base
 from components.lib.deploy.prepare import Candidate, Prepared, prepare
-from components.lib.deploy.verify import prove
+from components.lib.deploy.verify import verify
 from components.tf_serving.options import ClusterOptions
 from pipeline_tools import storage
-from pipeline_tools.atomic import whole_file
+from pipeline_tools.atomic import atomic_file
 from pipeline_tools.errors import InputError
 
 DEPLOYMENT_FILE = "deployment.json"
@@ -48,10 +48,10 @@ def deploy(
         model_base_path: A directory or ``gs://`` path; empty means ``models`` in ``deployment``.
         deploy_mode: ``local`` or ``cloud``.
         keep_versions: How many of the newest versions stay.
-        metrics: Scalars of the evaluation, for the receipt.
+        metrics: Scalars of the evaluation, for the provenance.
         deploy_unblessed: Deploy a model that is not blessed.
         golden_requests: How many eval examples the deployment must answer as the evaluation did.
-        code_modules: Modules that the model was made with, for the receipt.
+        code_modules: Modules that the model was made with, for the provenance.
         cluster: Fields of `ClusterOptions`, for ``cloud``.
 
     Returns:
@@ -59,7 +59,8 @@ def deploy(
 
     Raises:
         InputError: A parameter or artifact cannot be used, or the model is not blessed; nothing is published.
-        DisagreementError: The model answers otherwise than the evaluation; it is not published, or withdrawn again.
+        PredictionMismatchError: The model predicts something else than the evaluation did; it is not
+            published, or it is withdrawn again.
         RolloutError: The cluster cannot bring it up; the version before it serves again.
     """
     options = ClusterOptions(**(cluster or {}))
@@ -74,18 +75,18 @@ def deploy(
                 from components.tf_serving.cluster import roll_out
 
                 place = f"{base_path.rstrip('/')}/{model_name}"
-                proved = roll_out(prepared.requests, place, model_name, version, options)
+                verified = roll_out(prepared.requests, place, model_name, version, options)
             else:
-                proved = _prove_locally(prepared, base_path, model_name, version)
+                verified = _verify_locally(prepared, base_path, model_name, version)
         except BaseException:
             base.withdraw(version)
             raise
     removed = base.prune(keep_versions)
-    found = _describe(prepared, base, version, proved)
+    found = _describe(prepared, base, version, verified)
     found |= {"model_name": model_name, "model_base_path": base_path, "removed_versions": removed}
-    with whole_file(Path(deployment) / DEPLOYMENT_FILE) as scratch:
+    with atomic_file(Path(deployment) / DEPLOYMENT_FILE) as scratch:
         scratch.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    differences = ", ".join(f"{protocol} {value:.1g}" for protocol, value in proved.items())
+    differences = ", ".join(f"{protocol} {value:.1g}" for protocol, value in verified.items())
     print(  # noqa: T201
         f"{found['model_path']}: {len(prepared.requests)} golden requests agree; largest difference: {differences}",
         flush=True,
@@ -107,7 +108,7 @@ def _check(deploy_mode: str, model_base_path: str, keep_versions: int, options: 
         options.check()
 
 
-def _prove_locally(prepared: Prepared, base_path: str, model_name: str, version: int) -> dict[str, float]:
+def _verify_locally(prepared: Prepared, base_path: str, model_name: str, version: int) -> dict[str, float]:
     from components.lib.serving.client import connect
     from components.lib.serving.config import ModelConfig, VersionPolicy
     from components.lib.serving.manager import AVAILABLE
@@ -116,7 +117,7 @@ def _prove_locally(prepared: Prepared, base_path: str, model_name: str, version:
     place = f"{base_path.rstrip('/')}/{model_name}"
     with ExitStack() as stack:
         served = place
-        if storage.is_remote(place):  # the embedded server reads files: it proves what the bucket gives back
+        if storage.is_remote(place):  # the embedded server reads files: it verifies what the bucket gives back
             served = stack.enter_context(TemporaryDirectory())
             storage.download(f"{place}/{version}", Path(served) / str(version))
         only = ModelConfig(model_name, served, VersionPolicy(specific=(version,)))
@@ -129,15 +130,15 @@ def _prove_locally(prepared: Prepared, base_path: str, model_name: str, version:
             protocol: stack.enter_context(connect(address, model_name, version=version, timeout=60))
             for protocol, address in servers.items()
         }
-        return prove(prepared.requests, clients)
+        return verify(prepared.requests, clients)
 
 
-def _describe(prepared: Prepared, base: ModelBase, version: int, proved: dict[str, float]) -> dict[str, Any]:
+def _describe(prepared: Prepared, base: ModelBase, version: int, verified: dict[str, float]) -> dict[str, Any]:
     return {
         "version": version,
         "model_path": base.path(version),
-        "blessed": prepared.gate.blessed,
-        "overridden": prepared.gate.overridden,
-        "model_sha256": prepared.receipt["model_sha256"],
-        "proved": summary(prepared.requests, {"fresh process": prepared.difference, **proved}),
+        "blessed": prepared.blessing.blessed,
+        "overridden": prepared.blessing.overridden,
+        "model_sha256": prepared.provenance["model_sha256"],
+        "verified": summary(prepared.requests, {"fresh process": prepared.difference, **verified}),
     }

@@ -18,7 +18,7 @@ from components.training.request import Request, Workers
 from components.training.worker import RESULT
 from pipeline_tools import paths as places
 from pipeline_tools import storage
-from pipeline_tools.errors import InputError
+from pipeline_tools.errors import InputError, PipelineToolsError
 
 POLL_SECONDS = 5.0
 GONE_SECONDS = 120.0
@@ -30,7 +30,7 @@ _LOST = re.compile(
 _SIGNAL = re.compile(r"exit code (\d+)")
 
 
-class JobError(RuntimeError):
+class JobError(PipelineToolsError):
     """The job failed, or is not done in time; the message has the cluster's reason."""
 
 

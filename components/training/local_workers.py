@@ -22,7 +22,7 @@ from components.training.interrupt import terminable
 from components.training.request import Request, Workers
 from components.training.tf_config import VARIABLE, make_tf_config
 from components.training.worker import BAD_INPUT, RESULT
-from pipeline_tools.errors import InputError
+from pipeline_tools.errors import InputError, PipelineToolsError
 
 COMMAND = (sys.executable, "-m", "components.training.worker")
 
@@ -30,7 +30,7 @@ _POLL = 0.05  # seconds
 _LAST = 1.0  # seconds in which a lost worker's peers may end of it before it is seen itself
 
 
-class WorkerError(RuntimeError):
+class WorkerError(PipelineToolsError):
     """A worker failed, or workers were lost too often; the log has what it said."""
 
 

@@ -21,7 +21,7 @@ from components.training.export import export
 from components.training.features import Feature, model_features
 from components.training.request import Request
 from pipeline_tools.errors import InputError
-from pipeline_tools.paths import whole_place
+from pipeline_tools.paths import atomic_path
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _finish(
         **(_judge(network, *held_out) if held_out else {}),
     }
     print(", ".join(f"{name} {value:.6g}" for name, value in metrics.items()), flush=True)  # noqa: T201
-    with whole_place(model) as place:
+    with atomic_path(model) as place:
         names = [feature.name for feature in plan.features]
         export(network, names, plan.output, read_schema(request.examples), place)
     return metrics

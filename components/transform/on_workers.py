@@ -21,11 +21,11 @@ from components.lib.artifacts.examples import (
     tensor_adapter_config,
 )
 from components.lib.beam.options import BeamOptions
-from components.lib.beam.paths import check_places, scratch_place
+from components.lib.beam.paths import check_paths, scratch_path
 from components.lib.beam.pipelines import make_pipeline, run
 from components.transform.transform import Transformer, transformed_name
 from pipeline_tools.errors import InputError
-from pipeline_tools.paths import whole_place
+from pipeline_tools.paths import atomic_path
 
 
 def preprocess_on_workers(
@@ -55,7 +55,7 @@ def preprocess_on_workers(
         InputError: The options or URIs cannot be used, or the function fails on columns of this schema.
         BeamJobError: The job failed.
     """
-    check_places(
+    check_paths(
         {"examples": examples, "transform_graph": transform_graph, "transformed_examples": transformed_examples},
         options,
     )
@@ -65,9 +65,9 @@ def preprocess_on_workers(
     if "train" not in files:
         raise InputError(f"{examples}: no train split, and the transform graph is fitted on nothing else")
     with (
-        whole_place(transform_graph) as graph,
-        whole_place(transformed_examples) as transformed,
-        scratch_place(options) as scratch,
+        atomic_path(transform_graph) as graph,
+        atomic_path(transformed_examples) as transformed,
+        scratch_path(options) as scratch,
         tft_beam.Context(temp_dir=scratch, force_tf_compat_v1=False),
     ):
         pipeline = make_pipeline(options)

@@ -25,7 +25,7 @@ from components.lib.beam.pipelines import carry, local_pipeline
 from components.lib.modules import load_attribute, where
 from components.transform.on_workers import preprocess_on_workers
 from components.transform.transform import Transformer, transformed_name
-from pipeline_tools.atomic import whole_directory
+from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]
@@ -75,7 +75,7 @@ def preprocess(
     files = {split: split_files(examples, split) for split in splits(examples)}
     if "train" not in files:
         raise InputError(f"{examples}: no train split, and the transform graph is fitted on nothing else")
-    with whole_directory(transform_graph) as graph, whole_directory(transformed_examples) as transformed:
+    with atomic_directory(transform_graph) as graph, atomic_directory(transformed_examples) as transformed:
         _fit(files["train"], schema, function, graph)
         transformer = Transformer(str(graph), schema)
         rows = {

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from pipeline_tools.errors import InputError
-from pipeline_tools.extras import MissingExtraError
+from pipeline_tools.errors import InputError, MissingExtraError
 
 COMMANDS = {
     "compile": "pipeline_tools.cli.compile:compile_command",

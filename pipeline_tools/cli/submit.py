@@ -22,7 +22,7 @@ from pipeline_tools.runs.progress import SYMBOLS, progress
 from pipeline_tools.spec.parameters import parse_pairs, read_file
 from pipeline_tools.submit.connection import Access
 from pipeline_tools.submit.kubeflow import Recurrence, submit
-from pipeline_tools.submit.submission import LostSightError, Submission
+from pipeline_tools.submit.submission import ConnectionLostError, Submission
 
 _PIPE_WIDTH = 160
 _LOST = 3  # exit code: the run was started, and nobody knows how it ends
@@ -218,7 +218,7 @@ def _follow(submission: Submission, options: dict[str, Any], errors: Console) ->
     except KeyboardInterrupt:
         _say(errors, f"stopped following; the run goes on: {submission.place}")
         return latest[0], 130
-    except LostSightError as lost:
+    except ConnectionLostError as lost:
         _say(errors, f"{lost}: {submission.place}")
         return lost.submission, _LOST
     except InputError as refused:

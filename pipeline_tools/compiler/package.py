@@ -19,7 +19,7 @@ from kfp import compiler
 from kfp.dsl.base_component import BaseComponent
 
 from components.lib.checks import check_modes
-from pipeline_tools.atomic import whole_file
+from pipeline_tools.atomic import atomic_file
 from pipeline_tools.compiler.argo import ArgoSettings, lower, workflow_yaml
 from pipeline_tools.errors import InputError
 from pipeline_tools.image import IMAGE
@@ -109,7 +109,7 @@ def write_package(members: Mapping[str, str], path: str | os.PathLike[str]) -> P
             info = tarfile.TarInfo(name)  # owner 0, time 0, mode 0644
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
-    with whole_file(target) as scratch:
+    with atomic_file(target) as scratch:
         scratch.write_bytes(_gzip_stored(buffer.getvalue()))
     return target
 

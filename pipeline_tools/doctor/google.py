@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_tools.doctor.finding import Finding, Findings
-from pipeline_tools.extras import MissingExtraError, require
+from pipeline_tools.errors import MissingExtraError
+from pipeline_tools.extras import require
 
 TIMEOUT = 15.0
 """Seconds for one answer."""

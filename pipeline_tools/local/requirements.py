@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from pipeline_tools.extras import MissingExtraError
+from pipeline_tools.errors import MissingExtraError
 
 
 def imported_modules(source: str, *, nested: bool) -> list[str]:

@@ -115,8 +115,7 @@ def _failed(error: BaseException, order_path: Path) -> int:
 
 def _message(error: BaseException) -> str:
     """Say what went wrong in the words of the error; a full disk by its name, wherever the error was wrapped."""
-    from pipeline_tools.errors import InputError
-    from pipeline_tools.extras import MissingExtraError
+    from pipeline_tools.errors import InputError, MissingExtraError
 
     chain: list[BaseException] = []
     link: BaseException | None = error

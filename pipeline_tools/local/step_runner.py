@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_tools import storage
-from pipeline_tools.errors import InputError
-from pipeline_tools.extras import MissingExtraError
+from pipeline_tools.errors import InputError, MissingExtraError
 from pipeline_tools.local.executor_io import make_executor_input, read_outputs
 from pipeline_tools.local.launcher import Ended, Launcher, NurseryLostError
 from pipeline_tools.local.placeholders import expand, fill_all
 from pipeline_tools.local.step_process import DISK_FULL, ERROR_NAME, FULL
 from pipeline_tools.local.values import Outcome, Values
-from pipeline_tools.package_hash import PACKAGE_VARIABLE
+from pipeline_tools.package_hash import PACKAGE_HASH_VARIABLE
 from pipeline_tools.runs.directory import RunDir, is_full, why
 from pipeline_tools.runs.record import Record, utc_now
 from pipeline_tools.runs.result import Artifact
@@ -184,7 +183,7 @@ class StepRunner:
 
         # Not below the run directory: sockets are made in it, and their paths must be short.
         with tempfile.TemporaryDirectory(prefix="taxi-", ignore_cleanup_errors=True) as temporary:
-            package = {PACKAGE_VARIABLE: self._record.result.package_sha256}
+            package = {PACKAGE_HASH_VARIABLE: self._record.result.package_sha256}
             order["environment"] = {**package, **task.environment, "TMPDIR": temporary}
             order_path = scratch / "order.json"
             order_path.write_text(json.dumps(order), encoding="utf-8")

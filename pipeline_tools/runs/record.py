@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline_tools.atomic import whole_file
+from pipeline_tools.atomic import atomic_file
 from pipeline_tools.runs.result import RECORD_NAME, RunResult, RunStatus, Step
 from pipeline_tools.runs.directory import RunDir
 
@@ -139,7 +139,7 @@ class Record:
         # A disk that fills up fails the step that fills it; the record is written again with the next change.
         with contextlib.nullcontext() if strictly else contextlib.suppress(OSError):
             text = json.dumps(self.result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-            with whole_file(self.result.run_dir / RECORD_NAME) as scratch:
+            with atomic_file(self.result.run_dir / RECORD_NAME) as scratch:
                 scratch.write_text(text + "\n", encoding="utf-8")
         ended = time.monotonic()
         self._next_write = ended + _WRITE_SHARE * (ended - began)

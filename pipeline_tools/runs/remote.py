@@ -47,7 +47,7 @@ class RemoteDir:
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         here = {path.relative_to(folder).as_posix(): path for path in files}
         there = {name: blob for name, blob in storage.objects(uri).items() if name not in here}
-        storage.fetch(storage.places(there, folder, uri), uri)
+        storage.fetch(storage.local_paths(there, folder, uri), uri)
         storage.put({f"{uri}/{name}": path for name, path in here.items() if name != leave}, uri)
 
     def discard(self, step: str) -> None:

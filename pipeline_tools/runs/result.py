@@ -184,7 +184,7 @@ class RunResult:
             raise RunFailedError(self)
         return self
 
-    def here(self) -> RunResult:
+    def with_local_paths(self) -> RunResult:
         """Give the same run with what lies in its bucket under the paths that it has on this machine."""
         mirrors = {
             made.uri: made.mirror for step in self.steps.values() for made in step.artifacts.values() if made.mirror

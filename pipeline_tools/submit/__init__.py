@@ -2,12 +2,12 @@
 
 from pipeline_tools.submit.connection import Access, ServiceError
 from pipeline_tools.submit.kubeflow import Recurrence, submit
-from pipeline_tools.submit.submission import LostSightError, Submission
+from pipeline_tools.submit.submission import ConnectionLostError, Submission
 from pipeline_tools.submit.vertex import Target, submit_to_vertex
 
 __all__ = [
     "Access",
-    "LostSightError",
+    "ConnectionLostError",
     "Recurrence",
     "ServiceError",
     "Submission",

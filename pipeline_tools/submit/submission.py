@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
+from pipeline_tools.errors import PipelineToolsError
 from pipeline_tools.runs.result import Step, StepStatus
 from pipeline_tools.submit.connection import ServiceError
 
@@ -17,7 +18,7 @@ Observer = Callable[["Submission", Step | None], None]
 """Told of every change: the submission as it stands, and the step that changed, or none when it is the run itself."""
 
 
-class LostSightError(RuntimeError):
+class ConnectionLostError(PipelineToolsError):
     """A run goes on, but nobody follows it: time is up, or the service does not answer.
 
     Attributes:
@@ -105,7 +106,7 @@ class Submission:
             The submission as it ended; `status` tells how.
 
         Raises:
-            LostSightError: Time is up, or the service did not answer ten times in a row. The run goes on.
+            ConnectionLostError: Time is up, or the service did not answer ten times in a row. The run goes on.
             ServiceError: The service refuses to answer.
         """
         if self.poll is None:
@@ -122,7 +123,7 @@ class Submission:
                     raise
                 silent += 1
                 if silent >= _PATIENCE:
-                    raise LostSightError(f"{error}. The run goes on without being followed", now) from None
+                    raise ConnectionLostError(f"{error}. The run goes on without being followed", now) from None
             else:
                 silent = 0
                 before, now = now, replace(now, status=state.status, error=state.error, steps=_merge(now, state))
@@ -136,7 +137,9 @@ class Submission:
             if deadline is not None:
                 pause = min(pause, deadline - time.monotonic())
                 if pause <= 0:
-                    raise LostSightError(f"not ended after {timeout:g} s. The run goes on without being followed", now)
+                    raise ConnectionLostError(
+                        f"not ended after {timeout:g} s. The run goes on without being followed", now
+                    )
             time.sleep(pause)
 
     def to_json(self) -> dict[str, Any]:

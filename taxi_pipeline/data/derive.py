@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline_tools.atomic import whole_file
+from pipeline_tools.atomic import atomic_file
 
 MEMBERS = (
     "tfx/components/testdata/external/csv/data.csv",
@@ -92,7 +92,7 @@ def main() -> None:
     arguments = parser.parse_args()
     schema = pa.schema([("unique_key", pa.string()), *COLUMNS.items()])
     table = pa.Table.from_pylist(read_wheel(arguments.wheel), schema)
-    with whole_file(arguments.output) as scratch:
+    with atomic_file(arguments.output) as scratch:
         pq.write_table(table, scratch, compression="zstd", compression_level=19, row_group_size=5000)
     print(f"{arguments.output}: {table.num_rows} trips, {arguments.output.stat().st_size} bytes")  # noqa: T201
 

@@ -60,8 +60,8 @@ def test_workflow1_in_a_bucket_has_the_metrics_of_this_machine(gcs, code, chain,
             elif artifact.path.exists():
                 assert storage.read_bytes(artifact.uri) == artifact.path.read_bytes()
 
-    receipt = json.loads(storage.read_text("gs://bucket/models/taxi1/1/assets.extra/receipt.json"))
-    assert set(receipt["code_modules_sha256"]) == {code["preprocessing_module1"], code["model_module"]}
+    provenance = json.loads(storage.read_text("gs://bucket/models/taxi1/1/assets.extra/provenance.json"))
+    assert set(provenance["code_modules_sha256"]) == {code["preprocessing_module1"], code["model_module"]}
     assert "saved_model.pb" in storage.objects("gs://bucket/models/taxi2/1")
 
     storage.download(PLACE, tmp_path / "copy")

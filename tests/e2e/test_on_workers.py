@@ -115,7 +115,7 @@ def test_dataflow_refuses_artifacts_that_its_workers_cannot_reach(chain, tmp_pat
         temp_location="gs://bucket/tmp",
         worker_image="registry/image:1",
     )
-    with pytest.raises(InputError, match=r"preprocess_mode=cloud: examples lies at .*--run-dir gs://bucket/folder"):
+    with pytest.raises(InputError, match=r"preprocess_mode=cloud: examples is at .*--run-dir gs://bucket/folder"):
         preprocess(
             chain.examples,
             "taxi_pipeline.preprocessing",

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from pipeline_tools.extras import MissingExtraError, require
+from pipeline_tools.errors import MissingExtraError
+from pipeline_tools.extras import require
 
 
 def test_an_installed_module_is_returned() -> None:

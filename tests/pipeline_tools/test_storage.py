@@ -125,7 +125,7 @@ def test_a_name_that_would_lead_out_of_the_directory(tmp_path):
     with pytest.raises(
         InputError, match=r"gs://bucket/x: the object '\.\./y' below it has a name that no file can have"
     ):
-        storage.places({"../y": None}, tmp_path, "gs://bucket/x")
+        storage.local_paths({"../y": None}, tmp_path, "gs://bucket/x")
 
 
 @pytest.mark.parametrize(

@@ -104,11 +104,11 @@ def _is_evaluation(source: str | os.PathLike[str]) -> bool:
 def _lineage(source: Source, copies: Copies) -> Lineage | None:
     """Load a run; None where the source is a TFMA result."""
     if isinstance(source, RunResult):
-        return Lineage(source.here(), copies)
+        return Lineage(source.with_local_paths(), copies)
     if _is_evaluation(source):
         return None
     if not is_remote(source):
-        return Lineage(RunResult.load(source).here(), copies)
+        return Lineage(RunResult.load(source).with_local_paths(), copies)
     record = copies.find(join(os.fspath(source), RECORD_NAME))
     return Lineage(RunResult.load(record.parent), copies)
 

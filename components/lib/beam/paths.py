@@ -1,4 +1,4 @@
-"""Places that Beam's workers must reach."""
+"""Paths that Beam's workers must reach."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline_tools.paths import join, remove
 from pipeline_tools.storage import is_remote
 
 
-def check_places(uris: Mapping[str, str], options: BeamOptions) -> None:
+def check_paths(uris: Mapping[str, str], options: BeamOptions) -> None:
     """Make sure that workers can reach artifacts.
 
     Args:
@@ -22,26 +22,26 @@ def check_places(uris: Mapping[str, str], options: BeamOptions) -> None:
         options: Of the step; in ``local`` mode there are no workers.
 
     Raises:
-        InputError: An artifact lies in storage that Beam, TFT and TFMA cannot all use, or that Dataflow cannot reach.
+        InputError: An artifact is in storage that Beam, TFT and TFMA cannot all use, or that Dataflow cannot reach.
     """
     if not options.cloud:
         return
     for name, uri in uris.items():
         if "://" in uri and not is_remote(uri):
             raise InputError(
-                f"{options.mode_parameter}=cloud: {name} lies at {uri}, and TFT and TFMA read gs:// and directories "
+                f"{options.mode_parameter}=cloud: {name} is at {uri}, and TFT and TFMA read gs:// and directories "
                 "that all workers share; let the pipeline root be in a gs:// bucket"
             )
         if options.is_dataflow and not is_remote(uri):
             raise InputError(
-                f"{options.mode_parameter}=cloud: {name} lies at {uri}, which Dataflow's workers cannot reach; let the "
+                f"{options.mode_parameter}=cloud: {name} is at {uri}, which Dataflow's workers cannot reach; let the "
                 "pipeline root be in a gs:// bucket (on this machine: --run-dir gs://bucket/folder)"
             )
 
 
 @contextmanager
-def scratch_place(options: BeamOptions) -> Iterator[str]:
-    """Yield a place of its own for what workers and this process hand one another, and empty it at the end.
+def scratch_path(options: BeamOptions) -> Iterator[str]:
+    """Yield a scratch path that workers and this process share, and delete it at the end.
 
     When a job fails, workers may still write here for a while: what cannot be removed then is left, so that the job's
     own error is what is seen.
@@ -56,11 +56,11 @@ def scratch_place(options: BeamOptions) -> Iterator[str]:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
             yield directory
         return
-    place = join(options.temp_location, f"{job_name(options.job_name) or 'job'}-{uuid.uuid4().hex[:8]}")
+    path = join(options.temp_location, f"{job_name(options.job_name) or 'job'}-{uuid.uuid4().hex[:8]}")
     try:
-        yield place
+        yield path
     except BaseException:
         with suppress(Exception):
-            remove(place)
+            remove(path)
         raise
-    remove(place)
+    remove(path)

@@ -17,9 +17,9 @@ import apache_beam as beam
 from apache_beam.internal.cloudpickle import cloudpickle
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from components.lib.beam.cached_options import CachedOptions
 from components.lib.beam.options import BeamOptions
-from components.lib.beam.quick_options import QuickOptions
-from pipeline_tools.errors import InputError
+from pipeline_tools.errors import InputError, PipelineToolsError
 
 _TALKATIVE = ("apache_beam.runners.portability.fn_api_runner", "apache_beam.runners.portability.local_job_service")
 """Where Beam tells of each channel that worker processes of this machine open."""
@@ -27,7 +27,7 @@ _TALKATIVE = ("apache_beam.runners.portability.fn_api_runner", "apache_beam.runn
 _CONSOLE = "https://console.cloud.google.com/dataflow/jobs/{region}/{job}?project={project}"
 
 
-class BeamJobError(RuntimeError):
+class BeamJobError(PipelineToolsError):
     """A job on an engine elsewhere failed; the message has the engine's own error and, of Dataflow, the job's URL."""
 
 
@@ -41,7 +41,7 @@ def local_pipeline() -> beam.Pipeline:
         A pipeline to be used in a ``with`` block.
     """
     flags = ["--no_pipeline_type_check"]
-    return beam.Pipeline(runner="FnApiRunner", options=QuickOptions(flags, runner="FnApiRunner"))
+    return beam.Pipeline(runner="FnApiRunner", options=CachedOptions(flags, runner="FnApiRunner"))
 
 
 def make_pipeline(options: BeamOptions) -> beam.Pipeline:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline_tools.errors import InputError
+from pipeline_tools.errors import InputError, PipelineToolsError
 
 GOLDEN_FILE = "golden_requests.jsonl"
 EXTRA = "assets.extra"
@@ -20,7 +20,7 @@ TOLERANCE = 1e-6
 SHOWN = 5
 
 
-class DisagreementError(RuntimeError):
+class PredictionMismatchError(PipelineToolsError):
     """An endpoint does not answer the golden requests as the evaluation did."""
 
 
@@ -56,7 +56,7 @@ def choose_requests(examples: str, evaluation: str, count: int) -> list[GoldenRe
     from components.lib.artifacts.examples import KEY_COLUMN, read_batches, read_schema, split_files
 
     if count < 1:
-        raise InputError(f"golden_requests={count}: at least one is needed to prove a deployment")
+        raise InputError(f"golden_requests={count}: at least one is needed to verify a deployment")
     columns = [feature.name for feature in read_schema(examples).feature]
     predictions = _predictions(Path(evaluation))
     step = max(1, len(predictions) // count)
@@ -119,7 +119,7 @@ def read_requests(model: Path) -> list[GoldenRequest]:
     return [GoldenRequest(**json.loads(line)) for line in text.splitlines()]
 
 
-def compare_answers(requests: Sequence[GoldenRequest], answers: Sequence[float], who: str) -> float:
+def compare_predictions(requests: Sequence[GoldenRequest], answers: Sequence[float], who: str) -> float:
     """Compare what an endpoint answered with what the evaluation predicted.
 
     Args:
@@ -131,10 +131,10 @@ def compare_answers(requests: Sequence[GoldenRequest], answers: Sequence[float],
         The largest difference.
 
     Raises:
-        DisagreementError: A difference is over `TOLERANCE`; the message names the rows and differences.
+        PredictionMismatchError: A difference is over `TOLERANCE`; the message names the rows and differences.
     """
     if len(answers) != len(requests):
-        raise DisagreementError(f"{who} gave {len(answers)} answers to {len(requests)} golden requests")
+        raise PredictionMismatchError(f"{who} gave {len(answers)} answers to {len(requests)} golden requests")
     differences = [abs(answer - request.probability) for request, answer in zip(requests, answers, strict=True)]
     wrong = [at for at, difference in enumerate(differences) if not difference <= TOLERANCE]  # NaN disagrees
     if wrong:
@@ -144,14 +144,14 @@ def compare_answers(requests: Sequence[GoldenRequest], answers: Sequence[float],
             for at in wrong[:SHOWN]
         )
         more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise DisagreementError(
+        raise PredictionMismatchError(
             f"{who} disagrees with the evaluation on {len(wrong)} of {len(requests)} golden requests: {rows}{more}"
         )
     return max(differences, default=0.0)
 
 
 def summary(requests: Sequence[GoldenRequest], differences: dict[str, float]) -> dict[str, Any]:
-    """Say in numbers what was proved.
+    """Say in numbers what was verified.
 
     Args:
         requests: What was asked.

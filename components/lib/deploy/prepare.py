@@ -1,4 +1,4 @@
-"""Make a SavedModel ready to be deployed: gate, golden requests, receipt, and the check in a fresh process."""
+"""Make a SavedModel ready to be deployed: blessing, golden requests, provenance, and the check in a fresh process."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.lib.deploy.answer import check_in_fresh_process
-from components.lib.deploy.gate import Pass, pass_gate
+from components.lib.deploy.blessing import Blessing, check_blessing
 from components.lib.deploy.golden import GoldenRequest, choose_requests, write_requests
-from components.lib.deploy.provenance import write_receipt
+from components.lib.deploy.provenance import write_provenance
+from components.lib.deploy.replay import check_in_fresh_process
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Candidate:
         model: Directory of the SavedModel.
         examples: Directory of the `examples` artifact it was made of.
         evaluation: Directory of its `evaluation` artifact.
-        metrics: Scalars of the evaluation, for the receipt.
-        code_modules: Modules it was made with, for the receipt.
+        metrics: Scalars of the evaluation, for the provenance.
+        code_modules: Modules it was made with, for the provenance.
         deploy_unblessed: Deploy it even if it is not blessed.
         golden_requests: How many golden requests it shall answer.
     """
@@ -44,17 +44,17 @@ class Prepared:
     """A SavedModel that may be deployed.
 
     Attributes:
-        model: Directory of a copy with golden requests and receipt inside.
+        model: Directory of a copy with golden requests and provenance inside.
         requests: The golden requests.
-        receipt: The receipt.
-        gate: How it came through the gate.
+        provenance: The provenance.
+        blessing: How it came through the gate.
         difference: The largest difference in the fresh process.
     """
 
     model: Path
     requests: list[GoldenRequest]
-    receipt: dict[str, Any]
-    gate: Pass
+    provenance: dict[str, Any]
+    blessing: Blessing
     difference: float
 
 
@@ -71,14 +71,14 @@ def prepare(candidate: Candidate) -> Iterator[Prepared]:
     Raises:
         NotBlessedError: The model is not blessed, and nobody lets it pass.
         InputError: An artifact is not what it should be.
-        DisagreementError: The SavedModel, loaded afresh, predicts otherwise than the evaluation.
+        PredictionMismatchError: The SavedModel, loaded afresh, predicts otherwise than the evaluation.
     """
-    gate = pass_gate(candidate.evaluation, candidate.deploy_unblessed)
+    blessing = check_blessing(candidate.evaluation, candidate.deploy_unblessed)
     requests = choose_requests(candidate.examples, candidate.evaluation, candidate.golden_requests)
     with tempfile.TemporaryDirectory(prefix="deploy-") as name:
         model = Path(name) / "model"
         shutil.copytree(candidate.model, model)
         write_requests(model, requests)
-        receipt = write_receipt(model, candidate.examples, gate, candidate.metrics, candidate.code_modules)
+        provenance = write_provenance(model, candidate.examples, blessing, candidate.metrics, candidate.code_modules)
         difference = check_in_fresh_process(model, requests, Path(name))
-        yield Prepared(model, requests, receipt, gate, difference)
+        yield Prepared(model, requests, provenance, blessing, difference)

@@ -1,4 +1,4 @@
-"""The receipt inside a deployed SavedModel: what it was made of, and how it was judged."""
+"""The provenance inside a deployed SavedModel: what it was made of, and how it was judged."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from components.lib.deploy.gate import Pass
+from components.lib.deploy.blessing import Blessing
 from components.lib.deploy.golden import EXTRA, GOLDEN_FILE
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
-from pipeline_tools.package_hash import PACKAGE_VARIABLE
+from pipeline_tools.package_hash import PACKAGE_HASH_VARIABLE
 
-RECEIPT_FILE = "receipt.json"
+PROVENANCE_FILE = "provenance.json"
 
 _DISTRIBUTIONS = ("keras", "tensorflow", "tensorflow-model-analysis", "tensorflow-transform", "tfx-bsl")
 
@@ -41,42 +41,42 @@ def hash_tree(directory: str | Path, *, suffix: str = "") -> str:
     return total.hexdigest()
 
 
-def write_receipt(
-    model: Path, examples: str, gate: Pass, metrics: Mapping[str, Any], code_modules: Sequence[str] = ()
+def write_provenance(
+    model: Path, examples: str, blessing: Blessing, metrics: Mapping[str, Any], code_modules: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Write the receipt into a SavedModel that holds its golden requests.
+    """Write the provenance into a SavedModel that holds its golden requests.
 
     The hash of the model leaves out ``assets.extra``, so that it is the same before and after.
 
     Args:
         model: Directory of the SavedModel.
         examples: Directory of the `examples` artifact it was made of.
-        gate: How it came through the gate.
+        blessing: How it came through the gate.
         metrics: Scalars of the evaluation.
         code_modules: Paths or dotted names of the modules that the model was made with; their sources are hashed.
 
     Returns:
-        The receipt.
+        The provenance.
 
     Raises:
         InputError: There is no such module.
     """
     schema = Path(examples) / "schema.pbtxt"
-    receipt = {
+    provenance = {
         "data_sha256": hash_tree(examples, suffix=".parquet"),
         "schema_sha256": hashlib.sha256(schema.read_bytes()).hexdigest(),
         "model_sha256": hash_tree(model),
         "code_sha256": hash_tree(Path(__file__).parents[2], suffix=".py"),
         "code_modules_sha256": {name: _hash_module(name) for name in code_modules},
-        "package_sha256": os.environ.get(PACKAGE_VARIABLE),
+        "package_sha256": os.environ.get(PACKAGE_HASH_VARIABLE),
         "golden_requests_sha256": hashlib.sha256((model / EXTRA / GOLDEN_FILE).read_bytes()).hexdigest(),
         "versions": {name: found for name in _DISTRIBUTIONS if (found := _version(name))},
         "metrics": dict(metrics),
-        "verdict": gate.as_dict(),
+        "verdict": blessing.as_dict(),
     }
-    text = json.dumps(receipt, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    (model / EXTRA / RECEIPT_FILE).write_text(text, encoding="utf-8")
-    return receipt
+    text = json.dumps(provenance, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    (model / EXTRA / PROVENANCE_FILE).write_text(text, encoding="utf-8")
+    return provenance
 
 
 def _hash_module(name: str) -> str:

@@ -1,10 +1,10 @@
-"""The proof after a deployment: the live endpoint gives the evaluation's predictions."""
+"""The verification after a deployment: the live endpoint gives the evaluation's predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from components.lib.deploy.golden import GoldenRequest, compare_answers
+from components.lib.deploy.golden import GoldenRequest, compare_predictions
 from components.lib.serving.client import Client
 from components.lib.serving.example import encode_row
 
@@ -12,7 +12,7 @@ ROWS = 64
 """Requests sent at a time."""
 
 
-def prove(requests: Sequence[GoldenRequest], clients: Mapping[str, Client]) -> dict[str, float]:
+def verify(requests: Sequence[GoldenRequest], clients: Mapping[str, Client]) -> dict[str, float]:
     """Send the golden requests to a live endpoint by every protocol.
 
     Args:
@@ -23,7 +23,7 @@ def prove(requests: Sequence[GoldenRequest], clients: Mapping[str, Client]) -> d
         The largest difference by protocol.
 
     Raises:
-        DisagreementError: It answers otherwise than the evaluation; the message names the rows.
+        PredictionMismatchError: It answers otherwise than the evaluation; the message names the rows.
         ClientError: It does not answer.
     """
     serialized = [encode_row(request.columns) for request in requests]
@@ -32,5 +32,5 @@ def prove(requests: Sequence[GoldenRequest], clients: Mapping[str, Client]) -> d
         answers: list[float] = []
         for at in range(0, len(serialized), ROWS):
             answers += client.predict_serialized(serialized[at : at + ROWS])
-        found[protocol] = compare_answers(requests, answers, f"{client.server} ({protocol})")
+        found[protocol] = compare_predictions(requests, answers, f"{client.server} ({protocol})")
     return found

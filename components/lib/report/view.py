@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pipeline_tools.atomic import whole_file
+from pipeline_tools.atomic import atomic_file
 
 
 def write_page(html: str, path: str | os.PathLike[str]) -> None:
@@ -17,7 +17,7 @@ def write_page(html: str, path: str | os.PathLike[str]) -> None:
         html: The page.
         path: The file.
     """
-    with whole_file(path) as scratch:
+    with atomic_file(path) as scratch:
         scratch.write_text(html, encoding="utf-8")
 
 

@@ -33,15 +33,15 @@ class ClientError(InputError):
     """A model could not be asked, or did not answer."""
 
 
-class NoServerError(ClientError):
+class ServerUnreachableError(ClientError):
     """Nobody answers at this address."""
 
 
-class NoModelError(ClientError):
+class ModelNotFoundError(ClientError):
     """The server answers, and serves no such model, version or label."""
 
 
-class DeadlineError(ClientError):
+class DeadlineExceededError(ClientError):
     """The answer did not come in time."""
 
 
@@ -333,13 +333,13 @@ def _error_text(error: urllib.error.HTTPError) -> str:
 
 def _client_error(code: str, message: str, client: Client) -> ClientError:
     if code == "UNAVAILABLE":
-        return NoServerError(
+        return ServerUnreachableError(
             f"no model server answers at {client.server}: {message}. Is it running, and is the port right?"
         )
     if code == "NOT_FOUND":
-        return NoModelError(f"{client.server}: {message}")
+        return ModelNotFoundError(f"{client.server}: {message}")
     if code == "DEADLINE_EXCEEDED":
-        return DeadlineError(f"{client.server} gave no answer within {client._timeout:g} s. {message}".rstrip())
+        return DeadlineExceededError(f"{client.server} gave no answer within {client._timeout:g} s. {message}".rstrip())
     return ClientError(f"{client.server} answers {code}: {message}")
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from components.lib.serving.client import (
     Client,
     ClientError,
-    DeadlineError,
-    NoModelError,
-    NoServerError,
+    DeadlineExceededError,
+    ModelNotFoundError,
+    ServerUnreachableError,
     as_probability,
 )
 from pipeline_tools.errors import InputError
@@ -68,11 +68,11 @@ class VertexClient(Client):
                 endpoint=self._endpoint, instances=instances, timeout=self._timeout, retry=None
             )
         except exceptions.NotFound as error:
-            raise NoModelError(f"{self.server}: {error.message}") from None
+            raise ModelNotFoundError(f"{self.server}: {error.message}") from None
         except exceptions.DeadlineExceeded:
-            raise DeadlineError(f"{self.server} gave no answer within {self._timeout:g} s") from None
+            raise DeadlineExceededError(f"{self.server} gave no answer within {self._timeout:g} s") from None
         except exceptions.ServiceUnavailable as error:
-            raise NoServerError(f"{self.server} is out of reach: {error.message}") from None
+            raise ServerUnreachableError(f"{self.server} is out of reach: {error.message}") from None
         except exceptions.GoogleAPICallError as error:
             raise ClientError(f"{self.server} answers {error.code}: {error.message}") from None
         self.answered_by = str(answer.deployed_model_id)

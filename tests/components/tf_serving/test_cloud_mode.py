@@ -15,8 +15,8 @@ import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
-from components.lib.deploy.golden import DisagreementError  # noqa: E402
-from components.lib.serving.client import NoModelError  # noqa: E402
+from components.lib.deploy.golden import PredictionMismatchError  # noqa: E402
+from components.lib.serving.client import ModelNotFoundError  # noqa: E402
 from components.lib.serving.config import ModelConfig, VersionPolicy  # noqa: E402
 from components.lib.serving.server import ModelServer, ServerOptions  # noqa: E402
 from components.tf_serving.deploy import deploy  # noqa: E402
@@ -112,8 +112,10 @@ def test_a_model_goes_to_the_bucket_and_the_cluster_and_back_where_it_answers_ot
 ):
     found = deploy_to(pods, artifacts)
     assert found["model_path"] == "gs://bucket/models/tips/1"
-    assert set(found["proved"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
-    assert json.loads(bucket.blob("models/tips/1/assets.extra/receipt.json").download_as_bytes())["verdict"]["blessed"]
+    assert set(found["verified"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
+    assert json.loads(bucket.blob("models/tips/1/assets.extra/provenance.json").download_as_bytes())["verdict"][
+        "blessed"
+    ]
     assert deploy_to(pods, artifacts)["version"] == 2
     assert pods.available() == {"tips": [2]}
 
@@ -128,9 +130,9 @@ def test_a_model_goes_to_the_bucket_and_the_cluster_and_back_where_it_answers_ot
 
     monkeypatch.setattr(pods.manager, "reload", spoil)
     for other, error, text in (
-        ("other", DisagreementError, r"on 40 of 40 golden requests.*Version 2 serves again"),
-        # Version 2 answers alike, but version 3 cannot be loaded: that must not count as its proof.
-        ("truncated", NoModelError, r"Specific\(tips, 3\).*Version 2 serves again"),
+        ("other", PredictionMismatchError, r"on 40 of 40 golden requests.*Version 2 serves again"),
+        # Version 2 answers alike, but version 3 cannot be loaded: that must not count as its verification.
+        ("truncated", ModelNotFoundError, r"Specific\(tips, 3\).*Version 2 serves again"),
     ):
         spoiled["by"] = other
         with pytest.raises(error, match=text):
@@ -151,5 +153,5 @@ def test_a_model_in_a_bucket_is_proved_by_the_embedded_server(artifacts, bucket)
         model_base_path="gs://bucket/models/",
     )
     assert found["model_path"] == "gs://bucket/models/tips/1"
-    assert set(found["proved"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
+    assert set(found["verified"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
     assert bucket.blob("models/tips/1/saved_model.pb").exists()

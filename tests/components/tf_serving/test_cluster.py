@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("kubernetes")
 
-from components.lib.deploy.golden import DisagreementError, GoldenRequest
+from components.lib.deploy.golden import GoldenRequest, PredictionMismatchError
 from components.tf_serving.cluster import Cluster, RolloutError, roll_out
 from components.tf_serving.manifests import MANAGER
 from components.tf_serving.options import ClusterOptions
@@ -132,7 +132,7 @@ def test_a_rollout_that_never_ends_ends_with_the_deadline(cluster, options):
 def test_a_version_that_answers_otherwise_gives_way_to_the_one_before(cluster, options, endpoint):
     deploy(1, options)
     endpoint.answers = (0.25, 0.5)
-    with pytest.raises(DisagreementError, match=r"example k2: 0\.5, must be 0\.75 .*Version 1 serves again"):
+    with pytest.raises(PredictionMismatchError, match=r"example k2: 0\.5, must be 0\.75 .*Version 1 serves again"):
         deploy(2, ClusterOptions(**{**options.__dict__, "serving_image": "tensorflow/serving:other"}))
 
     live = cluster.objects["Deployment", "models", "taxi"]

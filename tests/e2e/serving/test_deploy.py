@@ -15,13 +15,13 @@ import pytest
 pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.e2e
 
-from components.lib.deploy.gate import NotBlessedError  # noqa: E402
-from components.lib.deploy.golden import DisagreementError, read_requests  # noqa: E402
+from components.lib.deploy.blessing import NotBlessedError  # noqa: E402
+from components.lib.deploy.golden import PredictionMismatchError, read_requests  # noqa: E402
 from components.lib.serving.client import (  # noqa: E402
     ClientError,
-    DeadlineError,
-    NoModelError,
-    NoServerError,
+    DeadlineExceededError,
+    ModelNotFoundError,
+    ServerUnreachableError,
     connect,
 )
 from pipeline_tools.errors import InputError  # noqa: E402
@@ -78,12 +78,12 @@ def test_a_deployment_says_what_it_proved(deployed, chain):
 
     assert found["version"] == 1
     assert found["model_path"] == str(deployed / "models" / "taxi" / "1")
-    assert found["proved"]["requests"] == 64
-    assert set(found["proved"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
-    assert max(found["proved"]["largest_difference"].values()) <= 1e-6
-    receipt = json.loads((Path(found["model_path"]) / "assets.extra" / "receipt.json").read_text())
-    assert receipt["metrics"] == {"auc": 0.9}
-    assert receipt["verdict"]["blessed"] == chain.analysis["verdict"].blessed
+    assert found["verified"]["requests"] == 64
+    assert set(found["verified"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
+    assert max(found["verified"]["largest_difference"].values()) <= 1e-6
+    provenance = json.loads((Path(found["model_path"]) / "assets.extra" / "provenance.json").read_text())
+    assert provenance["metrics"] == {"auc": 0.9}
+    assert provenance["verdict"]["blessed"] == chain.analysis["verdict"].blessed
     assert not (Path(chain.model) / "assets.extra").exists()
 
 
@@ -112,9 +112,9 @@ def test_the_client_says_what_is_wrong_with_columns(address, golden_rows):
 
 
 def test_the_client_says_who_does_not_answer(address, golden_rows):
-    with connect(address, "bus") as client, pytest.raises(NoModelError, match="bus"):
+    with connect(address, "bus") as client, pytest.raises(ModelNotFoundError, match="bus"):
         client.predict([golden_rows[0].columns])
-    with connect(address, "taxi", version=7) as client, pytest.raises(NoModelError, match="Specific"):
+    with connect(address, "taxi", version=7) as client, pytest.raises(ModelNotFoundError, match="Specific"):
         client.predict([golden_rows[0].columns])
     with connect(address, "taxi", label="x") as client, pytest.raises(ClientError, match="label: x"):
         client.predict([golden_rows[0].columns])
@@ -124,13 +124,19 @@ def test_the_client_says_who_does_not_answer(address, golden_rows):
 def test_the_client_waits_no_longer_than_its_deadline(scheme):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"{scheme}127.0.0.1:{silent.getsockname()[1]}"
-        with connect(address, "taxi", timeout=0.5) as client, pytest.raises(DeadlineError, match=r"within 0\.5 s"):
+        with (
+            connect(address, "taxi", timeout=0.5) as client,
+            pytest.raises(DeadlineExceededError, match=r"within 0\.5 s"),
+        ):
             client.columns()
 
 
 @pytest.mark.parametrize("nobody", ["127.0.0.1:9", "http://127.0.0.1:9"])
 def test_the_client_says_that_nobody_is_there(nobody):
-    with connect(nobody, "taxi", timeout=5) as client, pytest.raises(NoServerError, match="no model server answers at"):
+    with (
+        connect(nobody, "taxi", timeout=5) as client,
+        pytest.raises(ServerUnreachableError, match="no model server answers at"),
+    ):
         client.columns()
 
 
@@ -177,7 +183,9 @@ def test_a_model_that_answers_otherwise_than_evaluated_is_not_published(chain, t
         table = table.set_column(at, "probability", pa.array(values, pa.float32()))
         pq.write_table(table, tmp_path / "eval" / "predictions" / path.name)
 
-    with pytest.raises(DisagreementError, match=r"exported SavedModel disagrees .* on 1 of 64 .*differs by 0\.12"):
+    with pytest.raises(
+        PredictionMismatchError, match=r"exported SavedModel disagrees .* on 1 of 64 .*differs by 0\.12"
+    ):
         deploy_chain(chain, tmp_path, evaluation=str(tmp_path / "eval"))
     assert not any((tmp_path / "models" / "taxi").glob("[0-9]*"))
 
@@ -188,10 +196,10 @@ def test_a_version_that_fails_its_proof_is_withdrawn(chain, tmp_path, monkeypatc
 
     def disagree(_prepared, base_path, model_name, version):
         assert Path(base_path, model_name, str(version), "saved_model.pb").is_file()
-        raise DisagreementError("example k1 differs by 0.5")
+        raise PredictionMismatchError("example k1 differs by 0.5")
 
-    monkeypatch.setattr(module, "_prove_locally", disagree)
-    with pytest.raises(DisagreementError, match="k1"):
+    monkeypatch.setattr(module, "_verify_locally", disagree)
+    with pytest.raises(PredictionMismatchError, match="k1"):
         deploy_chain(chain, tmp_path)
     assert [path.name for path in (tmp_path / "models" / "taxi").glob("[0-9]*")] == ["1"]
     assert json.loads((tmp_path / "deployment" / "deployment.json").read_text())["version"] == 1

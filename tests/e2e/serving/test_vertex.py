@@ -16,8 +16,8 @@ pytestmark = pytest.mark.e2e
 
 from click.testing import CliRunner  # noqa: E402
 
-from components.lib.deploy.golden import DisagreementError  # noqa: E402
-from components.lib.serving.client import NoModelError  # noqa: E402
+from components.lib.deploy.golden import PredictionMismatchError  # noqa: E402
+from components.lib.serving.client import ModelNotFoundError  # noqa: E402
 from components.lib.serving.vertex_client import VertexClient  # noqa: E402
 from components.ml_engine.deploy import deploy  # noqa: E402
 from components.ml_engine.endpoint import Vertex, VertexError, share_traffic  # noqa: E402
@@ -85,8 +85,8 @@ def other(chain, tmp_path_factory) -> str:
 def test_the_first_model_gets_all_traffic_and_twice_is_once(go, count, tmp_path):
     found = go("first")
     assert found["traffic_split"] == {found["deployed_model"]: 100}
-    assert set(found["proved"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
-    assert max(found["proved"]["largest_difference"].values()) <= 1e-6
+    assert set(found["verified"]["largest_difference"]) == {"fresh process", "gRPC", "REST"}
+    assert max(found["verified"]["largest_difference"].values()) <= 1e-6
     assert json.loads((tmp_path / "deployment" / "deployment.json").read_text()) == found
     before = count("upload_model"), count("deploy_model"), count("create_endpoint")
 
@@ -127,7 +127,7 @@ def test_a_canary_that_answers_otherwise_is_taken_away(go, other, both, monkeypa
         return answers if self.answered_by == first["deployed_model"] else [value + 0.01 for value in answers]
 
     monkeypatch.setattr(VertexClient, "predict_serialized", shifted)
-    with pytest.raises(DisagreementError, match=r"100 of 100 golden requests.*Traffic is back where it was"):
+    with pytest.raises(PredictionMismatchError, match=r"100 of 100 golden requests.*Traffic is back where it was"):
         go("failing", other, traffic_percentage=20)
     models, split = Vertex("us-central1", *both).deployed(first["endpoint"])
     assert split == {first["deployed_model"]: 100}
@@ -141,7 +141,7 @@ def test_the_client_asks_an_endpoint_and_says_what_is_wrong(go, both):
     (value,) = client.predict([{"fare": 10.0, "payment_type": "Cash", "company": None}])
     assert 0 <= value <= 1
     nowhere = VertexClient(found["endpoint"] + "9", service=services.predictions["gRPC"])
-    with pytest.raises(NoModelError, match="is not found"):
+    with pytest.raises(ModelNotFoundError, match="is not found"):
         nowhere.predict([{"fare": 10.0}])
 
 

@@ -150,7 +150,7 @@ def test_outputs_lie_in_the_bucket_and_here(gcs, tmp_path, monkeypatch, isolatio
     assert result.artifact("name-places", "Output").uri == f"{artifacts}/name-places/returned"
     assert result.steps["look"].inputs["artifacts"] == {"data": [f"{artifacts}/make/data"]}
     assert RunResult.load(result.run_dir) == result
-    here = result.here()
+    here = result.with_local_paths()
     assert here.artifact("make", "data").uri == str(data.path)
     assert here.steps["look"].inputs["artifacts"] == {"data": [str(data.path)]}
     assert here.artifact("name-places", "elsewhere").uri == "gs://bucket/else/where"

@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from pipeline_tools.extras import MissingExtraError
+from pipeline_tools.errors import MissingExtraError
 from pipeline_tools.local.requirements import check_extras, imported_modules
 
 SOURCE = """

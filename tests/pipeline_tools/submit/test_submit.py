@@ -10,7 +10,7 @@ from kfp import dsl
 
 from pipeline_tools.compiler import compile_package, pipeline_yaml
 from pipeline_tools.errors import InputError
-from pipeline_tools.submit import Access, LostSightError, Recurrence, ServiceError, submit
+from pipeline_tools.submit import Access, ConnectionLostError, Recurrence, ServiceError, submit
 from tests.pipeline_tools.submit import kfp_api
 from tests.pipeline_tools.submit.double import Double, RefusalError, refused, serve
 
@@ -259,7 +259,7 @@ def test_a_service_that_is_away_for_a_while_is_asked_again(go, double):
 
 def test_a_service_that_stays_away_is_left(go, double):
     double.intercept = lambda method, path, _headers: _raise(503, "gone") if "/runs/" in path else None
-    with pytest.raises(LostSightError, match=r"HTTP 503: gone.*The run goes on") as caught:
+    with pytest.raises(ConnectionLostError, match=r"HTTP 503: gone.*The run goes on") as caught:
         go().wait(poll_seconds=0.01)
     assert caught.value.submission.ids["run"] in double.runs
 
@@ -271,7 +271,7 @@ def _raise(status, message):
 def test_time_is_up(go, double):
     double.script = [("RUNNING", {})]
     began = time.monotonic()
-    with pytest.raises(LostSightError, match=r"not ended after 0\.2 s"):
+    with pytest.raises(ConnectionLostError, match=r"not ended after 0\.2 s"):
         go().wait(timeout=0.2, poll_seconds=0.05)
     assert time.monotonic() - began < 5
 

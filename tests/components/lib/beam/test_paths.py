@@ -12,7 +12,7 @@ pytest.importorskip("apache_beam", reason="needs taxi-pipeline[local]")
 
 from components.lib.beam import paths as places
 from components.lib.beam.options import BeamOptions
-from components.lib.beam.paths import scratch_place
+from components.lib.beam.paths import scratch_path
 
 
 def fail_while_workers_write(options: BeamOptions, ended: threading.Event, writers: list[threading.Thread]) -> None:
@@ -24,7 +24,7 @@ def fail_while_workers_write(options: BeamOptions, ended: threading.Event, write
                 (place / f"{threading.get_ident()}-{number}").touch()
                 number += 1
 
-    with scratch_place(options) as place:
+    with scratch_path(options) as place:
         made = Path(place) / "tftransform_tmp"
         for _ in range(4):
             writers.append(threading.Thread(target=write, args=(made,)))
@@ -55,11 +55,11 @@ def test_a_bucket_out_of_reach_does_not_hide_why_the_job_failed(tmp_path: Path, 
 
     monkeypatch.setattr(places, "remove", unreachable)
     options = BeamOptions(mode="cloud", beam_runner="FlinkRunner", temp_location="gs://bucket/tmp")
-    with pytest.raises(RuntimeError, match="the job's own error"), scratch_place(options):
+    with pytest.raises(RuntimeError, match="the job's own error"), scratch_path(options):
         raise RuntimeError("the job's own error")
 
 
 def test_a_shared_scratch_place_is_emptied(tmp_path: Path) -> None:
-    with scratch_place(BeamOptions(mode="cloud", beam_runner="FlinkRunner", temp_location=str(tmp_path))) as place:
+    with scratch_path(BeamOptions(mode="cloud", beam_runner="FlinkRunner", temp_location=str(tmp_path))) as place:
         (Path(place) / "made").mkdir(parents=True)
     assert list(tmp_path.iterdir()) == []

@@ -7,16 +7,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.lib.deploy.gate import Pass
+from components.lib.deploy.blessing import Blessing
 from components.lib.deploy.golden import (
-    DisagreementError,
     GoldenRequest,
+    PredictionMismatchError,
     choose_requests,
-    compare_answers,
+    compare_predictions,
     read_requests,
     write_requests,
 )
-from components.lib.deploy.provenance import hash_tree, write_receipt
+from components.lib.deploy.provenance import hash_tree, write_provenance
 from pipeline_tools.errors import InputError
 
 SCHEMA = """
@@ -110,12 +110,12 @@ def answers_to(*differences: float) -> tuple[list[GoldenRequest], list[float]]:
 
 
 def test_answers_within_the_tolerance_agree():
-    assert compare_answers(*answers_to(0, 9e-7, -4e-7), "x") == pytest.approx(9e-7)
+    assert compare_predictions(*answers_to(0, 9e-7, -4e-7), "x") == pytest.approx(9e-7)
 
 
 def test_a_disagreement_names_the_rows_and_how_far_off_they_are():
-    with pytest.raises(DisagreementError) as caught:
-        compare_answers(*answers_to(0, 0.25, 0, 2e-6), "localhost:8500 (gRPC)")
+    with pytest.raises(PredictionMismatchError) as caught:
+        compare_predictions(*answers_to(0, 0.25, 0, 2e-6), "localhost:8500 (gRPC)")
 
     message = str(caught.value)
     assert "localhost:8500 (gRPC) disagrees with the evaluation on 2 of 4 golden requests" in message
@@ -125,16 +125,16 @@ def test_a_disagreement_names_the_rows_and_how_far_off_they_are():
 
 
 def test_many_disagreements_are_counted():
-    with pytest.raises(DisagreementError, match="and 7 more"):
-        compare_answers(*answers_to(*[0.1] * 12), "x")
+    with pytest.raises(PredictionMismatchError, match="and 7 more"):
+        compare_predictions(*answers_to(*[0.1] * 12), "x")
 
 
 def test_nan_and_a_missing_answer_disagree():
     requests, answers = answers_to(0, 0)
-    with pytest.raises(DisagreementError, match="example k1: nan"):
-        compare_answers(requests, [0.5, float("nan")], "x")
-    with pytest.raises(DisagreementError, match="1 answers to 2"):
-        compare_answers(requests, answers[:1], "x")
+    with pytest.raises(PredictionMismatchError, match="example k1: nan"):
+        compare_predictions(requests, [0.5, float("nan")], "x")
+    with pytest.raises(PredictionMismatchError, match="1 answers to 2"):
+        compare_predictions(requests, answers[:1], "x")
 
 
 def test_the_receipt_tells_what_the_model_was_made_of(examples, evaluation, tmp_path):
@@ -143,17 +143,20 @@ def test_the_receipt_tells_what_the_model_was_made_of(examples, evaluation, tmp_
     (model / "saved_model.pb").write_bytes(b"graph")
     before = hash_tree(model)
     write_requests(model, choose_requests(examples, evaluation, 10))
-    receipt = write_receipt(model, examples, Pass(True, "good", False), {"auc": 0.95}, ["pipeline_tools.errors"])
+    provenance = write_provenance(
+        model, examples, Blessing(True, "good", False), {"auc": 0.95}, ["pipeline_tools.errors"]
+    )
 
-    assert json.loads((model / "assets.extra" / "receipt.json").read_text()) == receipt
-    assert receipt["model_sha256"] == before == hash_tree(model)
-    assert receipt["metrics"] == {"auc": 0.95}
-    assert receipt["verdict"] == {"blessed": True, "reason": "good", "overridden": False}
-    assert set(receipt["code_modules_sha256"]) == {"pipeline_tools.errors"}
-    hashes = {receipt[name] for name in receipt if name.endswith("_sha256") and isinstance(receipt[name], str)}
+    assert json.loads((model / "assets.extra" / "provenance.json").read_text()) == provenance
+    assert provenance["model_sha256"] == before == hash_tree(model)
+    assert provenance["metrics"] == {"auc": 0.95}
+    assert provenance["verdict"] == {"blessed": True, "reason": "good", "overridden": False}
+    assert set(provenance["code_modules_sha256"]) == {"pipeline_tools.errors"}
+    hashes = {provenance[name] for name in provenance if name.endswith("_sha256") and isinstance(provenance[name], str)}
     assert len(hashes) == 5
     assert (
-        write_receipt(model, examples, Pass(True, "good", False), {"auc": 0.95}, ["pipeline_tools.errors"]) == receipt
+        write_provenance(model, examples, Blessing(True, "good", False), {"auc": 0.95}, ["pipeline_tools.errors"])
+        == provenance
     )
 
 
@@ -170,4 +173,4 @@ def test_a_module_that_is_not_there_is_refused(examples, evaluation, tmp_path):
 
     for name in ("no_such_module", "components.no_such", "no/such/file.py"):
         with pytest.raises(InputError, match=f"no module '{name}'"):
-            write_receipt(tmp_path, examples, Pass(True, "good", False), {}, [name])
+            write_provenance(tmp_path, examples, Blessing(True, "good", False), {}, [name])

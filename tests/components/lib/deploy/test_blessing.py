@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.lib.deploy.gate import NotBlessedError, pass_gate
+from components.lib.deploy.blessing import NotBlessedError, check_blessing
 from components.lib.deploy.names import check_model_name
 from pipeline_tools.errors import InputError
 
@@ -17,21 +17,21 @@ def write_verdict(directory: Path, blessed: bool) -> str:
 
 
 def test_a_blessed_model_passes(tmp_path):
-    gate = pass_gate(write_verdict(tmp_path, True), deploy_unblessed=False)
+    blessing = check_blessing(write_verdict(tmp_path, True), deploy_unblessed=False)
 
-    assert gate.blessed
-    assert not gate.overridden
+    assert blessing.blessed
+    assert not blessing.overridden
 
 
 def test_an_unblessed_model_is_stopped_with_the_reason_and_the_way_round(tmp_path):
     with pytest.raises(NotBlessedError, match=r"AUC of all examples: 0.8.*deploy_unblessed"):
-        pass_gate(write_verdict(tmp_path, False), deploy_unblessed=False)
+        check_blessing(write_verdict(tmp_path, False), deploy_unblessed=False)
 
 
 def test_the_way_round_is_recorded(tmp_path):
-    gate = pass_gate(write_verdict(tmp_path, False), deploy_unblessed=True)
+    blessing = check_blessing(write_verdict(tmp_path, False), deploy_unblessed=True)
 
-    assert gate.as_dict() == {
+    assert blessing.as_dict() == {
         "blessed": False,
         "reason": "AUC of all examples: 0.8, must be at least 0.9",
         "overridden": True,
@@ -39,7 +39,7 @@ def test_the_way_round_is_recorded(tmp_path):
 
 
 def test_a_blessed_model_needs_no_way_round_even_if_it_is_open(tmp_path):
-    assert not pass_gate(write_verdict(tmp_path, True), deploy_unblessed=True).overridden
+    assert not check_blessing(write_verdict(tmp_path, True), deploy_unblessed=True).overridden
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"reason": "x"}'])
@@ -48,7 +48,7 @@ def test_without_a_verdict_nothing_passes(tmp_path, content):
         (tmp_path / "verdict.json").write_text(content)
 
     with pytest.raises(InputError, match=r"verdict.json: no verdict to read"):
-        pass_gate(str(tmp_path), deploy_unblessed=True)
+        check_blessing(str(tmp_path), deploy_unblessed=True)
 
 
 @pytest.mark.parametrize("name", ["taxi", "taxi-tips-2", "a", "a" * 63])

@@ -1,4 +1,4 @@
-"""Beam's pipeline options, without the cost of looking at them."""
+"""Beam's pipeline options with cached views."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 View = TypeVar("View", bound=PipelineOptions)
 
 
-class QuickOptions(PipelineOptions):
+class CachedOptions(PipelineOptions):
     """Options that keep the views through which Beam looks at them.
 
     Beam asks for several views a transform, and makes a parser of command lines for each: a sixth of the time that a

@@ -17,7 +17,7 @@ class NotBlessedError(InputError):
 
 
 @dataclass(frozen=True)
-class Pass:
+class Blessing:
     """How a model came through the gate.
 
     Attributes:
@@ -35,12 +35,12 @@ class Pass:
         return asdict(self)
 
 
-def pass_gate(evaluation: str, deploy_unblessed: bool) -> Pass:
+def check_blessing(evaluation: str, deploy_unblessed: bool) -> Blessing:
     """Let a model through, or not.
 
     Args:
         evaluation: Directory of an `evaluation` artifact.
-        deploy_unblessed: Let a model pass that is not blessed. The receipt records it.
+        deploy_unblessed: Let a model pass that is not blessed. The provenance records it.
 
     Returns:
         How it passed.
@@ -57,4 +57,4 @@ def pass_gate(evaluation: str, deploy_unblessed: bool) -> Pass:
         raise InputError(f"{path}: no verdict to read, so this is no evaluation of tfma_analyze: {error}") from None
     if not blessed and not deploy_unblessed:
         raise NotBlessedError(f"not deployed: {reason}. To deploy it all the same, set deploy_unblessed")
-    return Pass(blessed, reason, overridden=not blessed)
+    return Blessing(blessed, reason, overridden=not blessed)

@@ -1,6 +1,6 @@
 """Answer a SavedModel's golden requests by its `serving_default`, in a process that holds nothing of its training.
 
-Run as ``python -m components.lib.deploy.answer MODEL ANSWERS``.
+Run as ``python -m components.lib.deploy.replay MODEL ANSWERS``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.lib.deploy.golden import GoldenRequest, compare_answers, read_requests
+from components.lib.deploy.golden import GoldenRequest, compare_predictions, read_requests
 from components.lib.serving.example import encode_row
 from pipeline_tools.errors import InputError
 
@@ -31,15 +31,15 @@ def check_in_fresh_process(model: Path, requests: list[GoldenRequest], scratch: 
 
     Raises:
         InputError: The SavedModel cannot be loaded or cannot answer.
-        DisagreementError: It answers otherwise.
+        PredictionMismatchError: It answers otherwise.
     """
     answers = scratch / "answers.json"
-    command = [sys.executable, "-m", "components.lib.deploy.answer", str(model), str(answers)]
+    command = [sys.executable, "-m", "components.lib.deploy.replay", str(model), str(answers)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=TIMEOUT)
     if done.returncode != 0 or not answers.is_file():
         last = [line for line in done.stderr.splitlines() if line.strip()][-5:]
         raise InputError(f"{model}: the SavedModel does not answer its golden requests:\n" + "\n".join(last))
-    return compare_answers(requests, json.loads(answers.read_text(encoding="utf-8")), "the exported SavedModel")
+    return compare_predictions(requests, json.loads(answers.read_text(encoding="utf-8")), "the exported SavedModel")
 
 
 def main(model: str, answers: str) -> None:
