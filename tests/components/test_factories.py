@@ -5,7 +5,9 @@ import pytest
 import components
 from pipeline_tools.compiler import read_spec
 
-FACTORIES = [each for each in map(vars(components).get, components.__all__) if hasattr(each, "component_spec")]
+FACTORIES = [
+    each for each in (getattr(components, name) for name in components.__all__) if hasattr(each, "component_spec")
+]
 
 
 @pytest.mark.parametrize("factory", FACTORIES, ids=lambda factory: factory.name)
