@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.pipeline_tools.compiler.argo import interpreter
 from tests.pipeline_tools.compiler.argo.interpreter import Interpreter, kubernetes_expand
 
 NAMESPACE = "argo"
@@ -295,8 +296,6 @@ class _Runner(Interpreter):
         self.variables = {"workflow.name": pod["metadata"]["labels"]["workflows.argoproj.io/workflow"]}
 
     def run(self, template: dict[str, Any]) -> tuple[Any, int]:
-        import interpreter
-
         self.place.mkdir(parents=True)
         template = json.loads(interpreter._in_pod(json.dumps(template), self.place))
         for artifact in template.get("inputs", {}).get("artifacts", []):

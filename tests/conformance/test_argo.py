@@ -99,8 +99,8 @@ def test_the_interpreter_substitutes_and_evaluates_as_argo_does(argo, tmp_path, 
         evaluated.append(({"expression": expression, "variables": dict(variables)}, answer))
         return answer
 
-    monkeypatch.setattr("interpreter.substitute", recorded_substitute)
-    monkeypatch.setattr("interpreter.evaluate", recorded_evaluate)
+    monkeypatch.setattr("tests.pipeline_tools.compiler.argo.interpreter.substitute", recorded_substitute)
+    monkeypatch.setattr("tests.pipeline_tools.compiler.argo.interpreter.evaluate", recorded_evaluate)
     for name, pipeline in pipelines.PIPELINES.items():
         arguments = {"marker": str(tmp_path / "marker")} if name == "flaky" else {}
         Interpreter(lower(pipeline_yaml(pipeline)), tmp_path / name, arguments).run()
