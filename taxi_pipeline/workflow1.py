@@ -167,4 +167,4 @@ def workflow1(
 if __name__ == "__main__":
     from pipeline_tools.cli.compile import compile_main
 
-    compile_main("workflow1")
+    compile_main("workflow1", "python -m taxi_pipeline.workflow1")

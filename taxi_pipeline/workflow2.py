@@ -198,4 +198,4 @@ def workflow2(
 if __name__ == "__main__":
     from pipeline_tools.cli.compile import compile_main
 
-    compile_main("workflow2")
+    compile_main("workflow2", "python -m taxi_pipeline.workflow2")

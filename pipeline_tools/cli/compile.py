@@ -1,4 +1,4 @@
-"""`taxi-pipeline compile`, and what `python -m taxi_pipeline.workflowN` calls."""
+"""`taxi-pipeline compile`, and what the module of a registered pipeline calls when it is run."""
 
 from __future__ import annotations
 
@@ -68,13 +68,14 @@ def compile_command(
         click.echo(f"  {name}: {len(text.encode()):,} bytes", err=True)
 
 
-def compile_main(workflow: str) -> None:
+def compile_main(workflow: str, program: str) -> None:
     """Be the command line of a workflow's own module: ``taxi-pipeline compile WORKFLOW`` with the arguments given.
 
     Args:
-        workflow: Its name.
+        workflow: Its registered name.
+        program: What was called, for usage messages: ``python -m my_project.my_workflow``.
     """
-    run_reporting_errors(lambda: compile_command([workflow, *sys.argv[1:]], f"python -m taxi_pipeline.{workflow}"))
+    run_reporting_errors(lambda: compile_command([workflow, *sys.argv[1:]], program))
 
 
 def _patch(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line: each room brings its own command, imported only when it is called."""
+"""The command line: its own commands and those that installed packages register, each imported when it is called."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from collections.abc import Callable
 
 import click
 
+from pipeline_tools import registry
 from pipeline_tools.errors import InputError, MissingExtraError
 
 COMMANDS = {
     "compile": "pipeline_tools.cli.compile:compile_command",
     "diff": "pipeline_tools.cli.diff:diff_command",
     "doctor": "pipeline_tools.cli.doctor:doctor_command",
-    "endpoint": "components.commands.endpoint:endpoint_command",
-    "manifests": "components.commands.manifests:manifests_command",
-    "predict": "components.commands.serve:predict_command",
-    "report": "components.commands.report.command:report_command",
     "run": "pipeline_tools.cli.run:run_command",
-    "serve": "components.commands.serve:serve_command",
     "submit": "pipeline_tools.cli.submit:submit_command",
 }
-"""Command name -> where its click command lives."""
+"""The toolkit's own commands: by name, module and attribute. Others are registered as `registry.COMMANDS`."""
 
 
 class _LazyGroup(click.Group):
     """A group that imports a command when it is asked for: `--help` stays quick, and no command pays for another."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return sorted(COMMANDS)
+        return sorted({*COMMANDS, *registry.entry_points(registry.COMMANDS)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+        if cmd_name in COMMANDS:
+            module, _, attribute = COMMANDS[cmd_name].partition(":")
+            command = getattr(importlib.import_module(module), attribute)
+        elif entry_point := registry.entry_points(registry.COMMANDS).get(cmd_name):
+            command = entry_point.load()
+        else:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
+        if not isinstance(command, click.Command):
+            raise InputError(f"{cmd_name} is registered in {registry.COMMANDS}, and is not a click command")
         return command
 
 

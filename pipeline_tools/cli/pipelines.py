@@ -1,4 +1,4 @@
-"""Find a workflow by the name that a person gives on the command line."""
+"""Find a pipeline by the name that a person gives on the command line."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import importlib
 
 from kfp.dsl.base_component import BaseComponent
 
+from pipeline_tools import registry
 from pipeline_tools.errors import InputError
-
-WORKFLOWS = ("workflow1", "workflow2")
-"""The workflows of this package, each a module with a pipeline function of its own name."""
 
 
 def find_workflow(name: str) -> BaseComponent | str:
     """Find what a name means.
 
     Args:
-        name: A workflow of this package (``workflow1``), a pipeline of one's own (``my_module:my_pipeline``), or the
-            path of a package (``.tar.gz``) or specification (``.yaml``).
+        name: A registered pipeline (``workflow1``), a pipeline of one's own (``my_module:my_pipeline``), or the path of
+            a package (``.tar.gz``) or specification (``.yaml``).
 
     Returns:
         The pipeline, or the path as it was given.
@@ -28,13 +26,14 @@ def find_workflow(name: str) -> BaseComponent | str:
     if name.endswith((".tar.gz", ".yaml", ".yml")):
         return name
     module, _, attribute = name.partition(":")
-    if name in WORKFLOWS:
-        module, attribute = f"taxi_pipeline.{name}", name
     if not attribute:
-        raise InputError(
-            f"{name!r} is no workflow. Give one of {', '.join(WORKFLOWS)}, a package (.tar.gz), a specification "
-            "(.yaml), or a pipeline of your own as module:function"
-        )
+        known = registry.entry_points(registry.PIPELINES)
+        if name not in known:
+            raise InputError(
+                f"{name!r} is not a workflow. Give one of {', '.join(known)}, a package (.tar.gz), a specification "
+                "(.yaml), or a pipeline of your own as module:function"
+            )
+        module, attribute = known[name].module, known[name].attr
     try:
         pipeline = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline_tools.cli.pipelines import WORKFLOWS, find_workflow
+from pipeline_tools import registry
+from pipeline_tools.cli.pipelines import find_workflow
 from pipeline_tools.compiler import ArgoSettings, compile_package, lower, pipeline_yaml, read_spec, workflow_yaml
 from taxi_pipeline.workflow1 import workflow1
 from tests.pipeline_tools.compiler.argo import expr_lang, pipelines, substitution
@@ -19,7 +20,7 @@ from tests.pipeline_tools.compiler.argo.schemas import SCHEMA, reachable
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
 
-ALL = {**pipelines.PIPELINES, **{name: find_workflow(name) for name in WORKFLOWS}}
+ALL = {**pipelines.PIPELINES, **{name: find_workflow(name) for name in registry.entry_points(registry.PIPELINES)}}
 GOLDEN = Path(__file__).parents[1] / "golden" / "argo"
 
 

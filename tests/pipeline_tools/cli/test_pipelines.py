@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline_tools.cli.pipelines import WORKFLOWS, find_workflow
+from pipeline_tools.cli.pipelines import find_workflow
 from pipeline_tools.compiler import compile_package, pipeline_yaml
 
+WORKFLOWS = ("workflow1", "workflow2")
 HEAVY = ("tensorflow", "keras", "apache_beam", "tensorflow_model_analysis", "tensorflow_transform", "pyarrow", "duckdb")
 
 

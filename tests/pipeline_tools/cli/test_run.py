@@ -73,7 +73,7 @@ def test_failed_steps(packages, tmp_path):
         (["typed.tar.gz", "--params-file", "none.yaml"], "none.yaml: No such file"),
         (["none.tar.gz"], "none.tar.gz: no such file"),
         (["impossible.tar.gz"], "task 'wants-package': it needs no-such-package-here==1.0"),
-        (["workflow9"], "'workflow9' is no workflow"),
+        (["workflow9"], "'workflow9' is not a workflow"),
         (["chain.tar.gz", "--run-dir", "."], "the run directory is not empty"),
         (["chain.tar.gz", "--run-dir", "chain.tar.gz/x"], "cannot use this as the run directory"),
     ],

@@ -8,13 +8,14 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from pipeline_tools.cli.pipelines import WORKFLOWS, find_workflow
+from pipeline_tools import registry
+from pipeline_tools.cli.pipelines import find_workflow
 from pipeline_tools.compiler import lower, pipeline_yaml, workflow_yaml
 from pipeline_tools.image import IMAGE
 from tests.pipeline_tools.compiler.argo.pipelines import PIPELINES
 from tests.pipeline_tools.compiler.argo.schemas import pods, problems
 
-ALL = {**PIPELINES, **{name: find_workflow(name) for name in WORKFLOWS}}
+ALL = {**PIPELINES, **{name: find_workflow(name) for name in registry.entry_points(registry.PIPELINES)}}
 KUBERNETES = "1.33"
 
 
