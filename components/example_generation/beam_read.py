@@ -25,7 +25,7 @@ from components.example_generation.write import ROWS_PER_FILE, file_name, file_s
 from components.lib.beam.options import BeamOptions
 from components.lib.beam.paths import scratch_path
 from components.lib.beam.pipelines import make_pipeline, run
-from pipeline_tools.paths import here, join, open_write
+from pipeline_tools.paths import join, local_copy, open_write
 
 _READ = {"INT": pa.int64(), "FLOAT": pa.float64(), "BYTES": pa.string()}
 _BITS = 64 - 16
@@ -68,7 +68,7 @@ def write_splits_by_beam(
         rows = pipeline | "Read" >> read | "Values" >> beam.Map(lambda row: tuple(row[name] for name in names))
         write_files(rows, types, scratch)
         run(pipeline, options)
-        with here(scratch) as written:
+        with local_copy(scratch) as written:
             for split in selection.splits:
                 (directory / split).mkdir()
                 for path in sorted((written / split).glob("*.parquet")):

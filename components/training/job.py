@@ -16,8 +16,7 @@ from components.training.manifests import INDEX, JOBS, MANAGER, PODS, manifests
 from components.training.options import JobOptions
 from components.training.request import Request, Workers
 from components.training.worker import RESULT
-from pipeline_tools import paths as places
-from pipeline_tools import storage
+from pipeline_tools import paths, storage
 from pipeline_tools.errors import InputError, PipelineToolsError
 
 POLL_SECONDS = 5.0
@@ -73,7 +72,7 @@ def train_by_job(request: Request, model: str, workers: Workers, options: JobOpt
         for attempt in range(workers.max_restarts + 1):
             for leftover in ("model", "result"):
                 storage.delete(f"{root}/{leftover}")
-            places.write_text(f"{root}/order.json", json.dumps(order, indent=2, sort_keys=True))
+            paths.write_text(f"{root}/order.json", json.dumps(order, indent=2, sort_keys=True))
             try:
                 job.start(deadline)
                 lost = job.follow(deadline)

@@ -19,7 +19,7 @@ from typing import Any
 
 from components.training.request import Request
 from components.training.tf_config import VARIABLE, make_tf_config, read_tf_config
-from pipeline_tools import paths as places
+from pipeline_tools import paths
 from pipeline_tools.errors import InputError
 
 BAD_INPUT = 65
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.end_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    order = json.loads(places.read_text(options.order))
+    order = json.loads(paths.read_text(options.order))
     if options.hosts and not os.environ.get(VARIABLE):
         os.environ[VARIABLE] = make_tf_config(options.hosts.split(","), int(os.environ["JOB_COMPLETION_INDEX"]))
     worker, workers = read_tf_config(os.environ)
@@ -66,7 +66,7 @@ def _train(order: dict[str, Any], worker: int, workers: int) -> dict[str, float]
     with ExitStack() as stack:
         request = Request(**order["request"])
         copies: dict[str, Any] = {
-            name: str(stack.enter_context(places.here(getattr(request, name))))
+            name: str(stack.enter_context(paths.local_copy(getattr(request, name))))
             for name in ("examples", "transformed_examples", "transform_graph")
         }
         plan = make_plan(dataclasses.replace(request, **copies))
@@ -74,7 +74,7 @@ def _train(order: dict[str, Any], worker: int, workers: int) -> dict[str, float]
 
 
 def _leave(order: dict[str, Any], worker: int, **result: Any) -> None:
-    places.write_text(places.join(order["result"], str(worker), RESULT), json.dumps(result))
+    paths.write_text(paths.join(order["result"], str(worker), RESULT), json.dumps(result))
 
 
 def _end_with_stdin() -> None:
