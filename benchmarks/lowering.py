@@ -12,7 +12,7 @@ from typing import Any
 from kfp import dsl
 
 from pipeline_tools.compiler import lower, pipeline_yaml, workflow_yaml
-from pipeline_tools.compiler.argo import manifest_size
+from pipeline_tools.compiler.argo.workflow import manifest_size
 
 
 def join(left: str, right: str) -> str:

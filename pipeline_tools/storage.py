@@ -14,7 +14,6 @@ from typing import Any
 
 from pipeline_tools.atomic import atomic_directory, atomic_file
 from pipeline_tools.errors import InputError
-from pipeline_tools.extras import require
 
 SCHEME = "gs://"
 READER = "Storage Object Viewer"
@@ -67,7 +66,6 @@ def client(project: str = "") -> Any:
         A ``google.cloud.storage.Client``; the same one for the same surroundings.
 
     Raises:
-        MissingExtraError: The client library is not installed.
         InputError: There are no credentials.
     """
     return _client(project, os.environ.get("STORAGE_EMULATOR_HOST"), os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"))
@@ -75,7 +73,8 @@ def client(project: str = "") -> Any:
 
 @functools.lru_cache(maxsize=4)
 def _client(project: str, _emulator: str | None, _credentials: str | None) -> Any:
-    storage = require("google.cloud.storage", "cloud")
+    from google.cloud import storage
+
     with understood("Cloud Storage"):
         return storage.Client(project=project or None)
 
@@ -110,11 +109,10 @@ def understood(what: str, role: str = READER) -> Iterator[None]:
     Raises:
         InputError: In the place of any error of the service, of the way to it, or of the credentials.
     """
-    require("google.cloud.storage", "cloud")
     from google.api_core import exceptions
     from google.auth.exceptions import GoogleAuthError, TransportError
+    from requests import RequestException
 
-    offline = require("requests.exceptions", "cloud").RequestException
     try:
         yield
     except exceptions.NotFound as error:
@@ -125,7 +123,7 @@ def understood(what: str, role: str = READER) -> Iterator[None]:
         ) from None
     except exceptions.PreconditionFailed:
         raise InputError(f"{what}: an object changed meanwhile; run again when nobody else writes there") from None
-    except (TransportError, offline, exceptions.RetryError) as error:
+    except (TransportError, RequestException, exceptions.RetryError) as error:
         raise InputError(f"{what}: Cloud Storage cannot be reached ({error})") from None
     except (GoogleAuthError, exceptions.Unauthorized) as error:
         raise InputError(
@@ -212,7 +210,8 @@ def fetch(copies: Mapping[Path, Any], what: str) -> None:
     Raises:
         InputError: No access, or an object has changed.
     """
-    manager = require("google.cloud.storage.transfer_manager", "cloud")
+    from google.cloud.storage import transfer_manager as manager
+
     for path in copies:
         path.parent.mkdir(parents=True, exist_ok=True)
     with understood(what):
@@ -323,7 +322,8 @@ def put(copies: Mapping[str, Path], what: str) -> None:
     Raises:
         InputError: No such bucket, or no access.
     """
-    manager = require("google.cloud.storage.transfer_manager", "cloud")
+    from google.cloud.storage import transfer_manager as manager
+
     if not copies:
         return
     with understood(what, WRITER):

@@ -48,7 +48,8 @@ def workflow1_run(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Give the real client of an emulated Cloud Storage with one bucket, `bucket`; child processes reach it too."""
-    storage = pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
+    from google.cloud import storage
+
     emulator = pytest.importorskip("gcp_storage_emulator.server", reason="pip install gcp-storage-emulator")
     server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
     server.start()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import click
-import yaml
 
 from components.lib.deploy.names import check_model_name
-from components.tf_serving.manifests import manifests, rbac
 from components.tf_serving.options import ClusterOptions
 from pipeline_tools.errors import InputError
 
@@ -42,6 +40,10 @@ def manifests_command(
       taxi-pipeline manifests --model-name taxi --model-base-path gs://bucket/models \\
         --step-service-account pipeline-runner | kubectl apply -f -
     """  # noqa: D301
+    import yaml
+
+    from components.tf_serving.manifests import manifests, rbac
+
     check_model_name(model_name)
     options = ClusterOptions(
         kind=kind,

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline_tools.errors import InputError
-from pipeline_tools.extras import require
 
 _STARTING = (None, "ContainerCreating", "PodInitializing", "Completed")
 
@@ -21,11 +20,9 @@ class Namespace:
 
     Raises:
         InputError: There is no cluster to reach.
-        MissingExtraError: The client library is not installed.
     """
 
     def __init__(self, name: str, parameter: str, manager: str) -> None:
-        require("kubernetes", "cloud")
         from kubernetes import client, config, dynamic
 
         self.name = name

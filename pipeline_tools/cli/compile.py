@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from kfp.dsl.base_component import BaseComponent
 
 from pipeline_tools.cli.main import run_reporting_errors
-from pipeline_tools.cli.pipelines import find_workflow
-from pipeline_tools.compiler.argo import ArgoSettings
-from pipeline_tools.compiler.package import FORMATS, package_members, write_package
+from pipeline_tools.compiler.argo.settings import ArgoSettings
+from pipeline_tools.compiler.formats import FORMATS
 from pipeline_tools.errors import InputError
 
 
@@ -57,9 +54,12 @@ def compile_command(
       taxi-pipeline compile workflow1 --format argo -o workflow1-argo.tar.gz
       taxi-pipeline compile my_project.pipelines:churn -o churn.tar.gz --image registry.example/churn:1
     """  # noqa: D301
+    from pipeline_tools.cli.pipelines import find_workflow
+    from pipeline_tools.compiler.package import package_members, write_package
+
     pipeline = find_workflow(workflow)
-    if not isinstance(pipeline, BaseComponent):
-        raise InputError(f"{workflow} is compiled already")
+    if isinstance(pipeline, str):
+        raise InputError(f"{workflow} is already compiled")
     patch = _patch(argo_patch) if argo_patch else {}
     settings = ArgoSettings(service_account, memoize, helper_image=helper_image, patch=patch)
     members = package_members(pipeline, image=image, format=package_format, argo=settings)
@@ -79,6 +79,8 @@ def compile_main(workflow: str, program: str) -> None:
 
 
 def _patch(path: Path) -> dict[str, Any]:
+    import yaml
+
     try:
         patch = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

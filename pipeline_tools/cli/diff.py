@@ -7,9 +7,6 @@ from pathlib import Path
 
 import click
 
-from pipeline_tools.compiler.diff import differences
-from pipeline_tools.compiler.package import read_documents
-
 _PACKAGE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -25,6 +22,9 @@ def diff_command(before: Path, after: Path) -> None:
     Example:
       taxi-pipeline diff released.tar.gz workflow1.tar.gz
     """  # noqa: D301
+    from pipeline_tools.compiler.diff import differences
+    from pipeline_tools.compiler.package import read_documents
+
     lines = differences(read_documents(before), read_documents(after))
     for line in lines:
         click.echo(line)

@@ -9,13 +9,8 @@ from pathlib import Path
 
 import click
 
-from pipeline_tools.doctor.cluster import KINDS, check_cluster
-from pipeline_tools.doctor.endpoint import check_endpoint
+from pipeline_tools.doctor.cluster import KINDS
 from pipeline_tools.doctor.finding import Finding, Level
-from pipeline_tools.doctor.google import check_credentials, check_project
-from pipeline_tools.doctor.machine import check_machine
-from pipeline_tools.doctor.packages import check_packages
-from pipeline_tools.doctor.registry import check_image
 
 _COLOURS = {Level.OK: "green", Level.ADVICE: "yellow", Level.WRONG: "red"}
 
@@ -89,6 +84,13 @@ def _examine(
     token_file: Path | None,
 ) -> Iterator[Finding]:
     """Run the checks that were asked for, one after another, so that each is shown as it comes."""
+    from pipeline_tools.doctor.cluster import check_cluster
+    from pipeline_tools.doctor.endpoint import check_endpoint
+    from pipeline_tools.doctor.google import check_credentials, check_project
+    from pipeline_tools.doctor.machine import check_machine
+    from pipeline_tools.doctor.packages import check_packages
+    from pipeline_tools.doctor.registry import check_image
+
     yield from check_machine(directory)
     yield from check_packages(constraints)
     yield check_credentials()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from pipeline_tools import registry
 from pipeline_tools.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 COMMANDS = {
     "compile": "pipeline_tools.cli.compile:compile_command",
@@ -24,14 +29,18 @@ COMMANDS = {
 class _LazyGroup(click.Group):
     """A group that imports a command when it is asked for: `--help` stays quick, and no command pays for another."""
 
+    @functools.cached_property
+    def _registered(self) -> dict[str, EntryPoint]:
+        return registry.entry_points(registry.COMMANDS)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return sorted({*COMMANDS, *registry.entry_points(registry.COMMANDS)})
+        return sorted({*COMMANDS, *self._registered})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name].partition(":")
             command = getattr(importlib.import_module(module), attribute)
-        elif entry_point := registry.entry_points(registry.COMMANDS).get(cmd_name):
+        elif entry_point := self._registered.get(cmd_name):
             command = entry_point.load()
         else:
             return None
@@ -60,7 +69,9 @@ def main() -> None:
 
 
 def run_reporting_errors(command: Callable[[], object]) -> None:
-    """Run a command; an error that a person can mend is one message and exit code 2, never a traceback.
+    """Run a command; an error that a person can fix is one line and exit code 2, never a traceback.
+
+    That includes a missing extra, wherever the import of what it brings fails.
 
     Args:
         command: What to run.
@@ -68,8 +79,19 @@ def run_reporting_errors(command: Callable[[], object]) -> None:
     try:
         command()
     except (InputError, MissingExtraError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        _fail(error)
+    except ModuleNotFoundError as error:
+        from pipeline_tools.extras import missing_extra
+
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        _fail(missing)
+
+
+def _fail(error: Exception) -> NoReturn:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

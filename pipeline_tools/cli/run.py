@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from pipeline_tools.cli.pipelines import find_workflow
-from pipeline_tools.compiler import read_spec
-from pipeline_tools.local.dry_run import dry_run as plan_reads
-from pipeline_tools.local.launcher import Isolation
-from pipeline_tools.local.runner import run
-from pipeline_tools.runs.progress import progress
-from pipeline_tools.runs.result import NotUploadedError, RunInterruptedError, RunResult
-from pipeline_tools.runs.summary import print_summary
-from pipeline_tools.spec.parameters import parse_pairs, read_file
+if TYPE_CHECKING:
+    from pipeline_tools.local.launcher import Isolation
+    from pipeline_tools.runs.result import RunResult
 
 _PIPE_WIDTH = 160
 
@@ -67,13 +61,25 @@ def run_command(
       taxi-pipeline run workflow1.tar.gz --params-file params.yaml --run-dir runs/one --json
       taxi-pipeline run workflow1 --run-dir gs://my-bucket/runs/one
     """  # noqa: D301
+    from rich.console import Console
+
+    from pipeline_tools.cli.pipelines import find_workflow
+    from pipeline_tools.compiler import read_spec
+    from pipeline_tools.spec.parameters import parse_pairs, read_file
+
     pipeline = find_workflow(workflow)
     definitions = read_spec(pipeline)["root"].get("inputDefinitions", {}).get("parameters", {})
     arguments = {**(read_file(params_file) if params_file else {}), **parse_pairs(params, definitions)}
     if dry_run:
+        from pipeline_tools.local.dry_run import dry_run as plan_reads
+
         for step, plan in plan_reads(pipeline, arguments):
             click.echo(f"-- {step}\n{plan}\n")
         return
+    from pipeline_tools.local.runner import run
+    from pipeline_tools.runs.progress import progress
+    from pipeline_tools.runs.result import NotUploadedError, RunInterruptedError
+
     errors = Console(stderr=True)
     try:
         with progress(errors) as observer:
@@ -98,6 +104,10 @@ def run_command(
 
 
 def _show(result: RunResult, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from pipeline_tools.runs.summary import print_summary
+
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:

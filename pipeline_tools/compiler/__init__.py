@@ -1,15 +1,25 @@
-"""From a pipeline function to the package that is uploaded, submitted, or run on this machine."""
+"""From a pipeline function to the package that is uploaded, submitted, or run on this machine.
 
-from components.lib.checks import check_modes
-from pipeline_tools.compiler.argo import ArgoSettings, lower, workflow_yaml
-from pipeline_tools.compiler.package import (
-    compile_package,
-    package_members,
-    pipeline_yaml,
-    read_documents,
-    read_spec,
-    write_package,
-)
+A name is imported when it is first asked for (PEP 562): the command line reads the compiler's defaults without kfp.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from components.lib.checks import check_modes
+    from pipeline_tools.compiler.argo.settings import ArgoSettings
+    from pipeline_tools.compiler.argo.workflow import lower, workflow_yaml
+    from pipeline_tools.compiler.package import (
+        compile_package,
+        package_members,
+        pipeline_yaml,
+        read_documents,
+        read_spec,
+        write_package,
+    )
 
 __all__ = [
     "ArgoSettings",
@@ -23,3 +33,23 @@ __all__ = [
     "workflow_yaml",
     "write_package",
 ]
+
+_MODULES = {
+    "ArgoSettings": "pipeline_tools.compiler.argo.settings",
+    "check_modes": "components.lib.checks",
+    "lower": "pipeline_tools.compiler.argo.workflow",
+    "workflow_yaml": "pipeline_tools.compiler.argo.workflow",
+}
+"""The modules of the public names that `package` does not define."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULES.get(name, "pipeline_tools.compiler.package")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

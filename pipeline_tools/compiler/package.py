@@ -20,16 +20,12 @@ from kfp.dsl.base_component import BaseComponent
 
 from components.lib.checks import check_modes
 from pipeline_tools.atomic import atomic_file
-from pipeline_tools.compiler.argo import ArgoSettings, lower, workflow_yaml
+from pipeline_tools.compiler.argo.settings import ArgoSettings
+from pipeline_tools.compiler.argo.workflow import lower, workflow_yaml
+from pipeline_tools.compiler.formats import FORMATS, SPEC_MEMBER, WORKFLOW_MEMBER
 from pipeline_tools.errors import InputError
 from pipeline_tools.image import IMAGE
 
-SPEC_MEMBER = "pipeline.yaml"
-"""The member that the Pipelines UI looks for, by exactly this name."""
-WORKFLOW_MEMBER = "workflow.yaml"
-"""The member that ``argo submit`` takes."""
-FORMATS = ("both", "kfp", "argo")
-"""What a package may hold."""
 LARGEST_PARAMETERS = 10_000
 """Bytes of JSON that the Pipelines backend keeps of an Argo manifest's parameters."""
 

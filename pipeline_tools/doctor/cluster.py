@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline_tools.doctor.finding import Finding, Findings
-from pipeline_tools.extras import require
 
 TIMEOUT = 10.0
 """Seconds for one answer."""
@@ -113,11 +112,7 @@ def check_cluster(
 
     Yields:
         What was found.
-
-    Raises:
-        MissingExtraError: The Kubernetes client is not installed.
     """
-    require("kubernetes", "cloud")
     from kubernetes import client
     from kubernetes.client import exceptions
     from urllib3.exceptions import HTTPError

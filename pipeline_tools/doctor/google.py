@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_tools.doctor.finding import Finding, Findings
-from pipeline_tools.errors import MissingExtraError
-from pipeline_tools.extras import require
 
 TIMEOUT = 15.0
 """Seconds for one answer."""
@@ -73,11 +71,7 @@ def check_project(project: str, bucket: str) -> Iterator[Finding]:
 
     Yields:
         What was found.
-
-    Raises:
-        MissingExtraError: The clients are not installed.
     """
-    require("google.cloud.storage", "cloud")
     import google.auth
     from google.auth import exceptions
     from google.auth.transport.requests import AuthorizedSession
@@ -107,10 +101,6 @@ def access_token() -> str:
     Returns:
         The token. It must not be shown.
     """
-    try:
-        require("google.cloud.storage", "cloud")
-    except MissingExtraError:
-        return ""
     import google.auth
     from google.auth.exceptions import GoogleAuthError
     from google.auth.transport.requests import Request

@@ -18,7 +18,7 @@ NAME = "taxi-pipeline"
 USES = {
     "local": "to run steps here",
     "serve": "to serve models and ask them",
-    "cloud": "for clusters and Google Cloud",
+    "cloud": "for Vertex AI",
 }
 """The extras that users want, and what for."""
 

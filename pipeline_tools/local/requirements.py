@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
-from pipeline_tools.errors import MissingExtraError
+from pipeline_tools.extras import extras_by_module, missing_modules
 
 
 def imported_modules(source: str, *, nested: bool) -> list[str]:
@@ -53,7 +50,7 @@ def check_extras(modules: Iterable[str]) -> None:
     Raises:
         MissingExtraError: Some library is not installed; the message names it and the extra that brings it.
     """
-    extras = _extra_by_module()
+    extras = extras_by_module()
     missing: dict[str, set[str]] = {}
     for name in modules:
         for needed in _behind(name):
@@ -61,10 +58,7 @@ def check_extras(modules: Iterable[str]) -> None:
             if top in extras and importlib.util.find_spec(top) is None:
                 missing.setdefault(extras[top], set()).add(top)
     for extra, names in missing.items():
-        raise MissingExtraError(
-            f"{', '.join(sorted(names))} not installed: the extra [{extra}] brings what steps need to run here. "
-            f"Run: pip install 'taxi-pipeline[{extra}]'"
-        )
+        raise missing_modules(sorted(names), extra)
 
 
 def _behind(module: str) -> Iterator[str]:
@@ -91,18 +85,3 @@ def _imports_of(module: str) -> Iterator[str]:
             if file.is_file():
                 yield from imported_modules(file.read_text(encoding="utf-8"), nested=False)
                 return
-
-
-def _extra_by_module() -> dict[str, str]:
-    """Map import names to extras. They are told from the names on the index, which holds for the large ones."""
-    try:
-        requirements = [Requirement(text) for text in importlib.metadata.requires("taxi-pipeline") or []]
-    except importlib.metadata.PackageNotFoundError:
-        return {}
-    found: dict[str, str] = {}
-    for extra in importlib.metadata.metadata("taxi-pipeline").get_all("Provides-Extra") or []:
-        for requirement in requirements:
-            marker = requirement.marker
-            if marker and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
-                found.setdefault(requirement.name.lower().replace("-", "_"), extra)
-    return found

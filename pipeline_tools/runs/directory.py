@@ -81,7 +81,6 @@ def create_run_dir(path: str | os.PathLike[str] | None, pipeline: str, now: date
 
     Raises:
         InputError: Something is there already, or the directory cannot be made or written to.
-        MissingExtraError: The client of Cloud Storage is not installed, and the path is ``gs://…``.
     """
     remote = None
     if path is not None and str(path).startswith("gs:/"):

@@ -91,7 +91,6 @@ def open_remote_dir(uri: str) -> RemoteDir:
 
     Raises:
         InputError: Something is there already, there is no such bucket, or no access.
-        MissingExtraError: The client of Cloud Storage is not installed.
     """
     bucket, name = storage.split(uri, f"run directory {uri}")
     if not name:

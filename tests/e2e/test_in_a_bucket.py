@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("tensorflow", reason="needs taxi-pipeline[local]")
-pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
 
 import taxi_pipeline
 from pipeline_tools import storage

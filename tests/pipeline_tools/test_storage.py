@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
-
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from components.commands.report.make import write
-
 
 @click.command("report")
 @click.argument("directory")
@@ -33,6 +31,8 @@ def report_command(directory: str, output: Path | None, step: str | None, show: 
       taxi-pipeline report path/to/tfma/result
       taxi-pipeline report gs://bucket/runs/one -o one.html
     """  # noqa: D301
+    from components.commands.report.make import write
+
     page = write(directory, output, step=step)
     click.echo(page)
     if show and not webbrowser.open(page.as_uri()):

@@ -65,13 +65,3 @@ def test_nothing_heavy_is_loaded():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_a_missing_client_is_one_line(monkeypatch, capsys):
-    from pipeline_tools.cli.main import run_reporting_errors
-
-    monkeypatch.setitem(sys.modules, "kubernetes", None)
-    with pytest.raises(SystemExit) as ended:
-        run_reporting_errors(lambda: cli(["doctor", "--context", "c"], standalone_mode=False))
-    assert ended.value.code == 2
-    assert "pip install 'taxi-pipeline[cloud]'" in capsys.readouterr().err

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
-pytest.importorskip("kubernetes", reason="needs taxi-pipeline[cloud]")
-
 from kubernetes.client import Configuration
 
 from pipeline_tools.doctor import Level

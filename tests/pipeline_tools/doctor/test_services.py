@@ -21,7 +21,6 @@ BUCKET = "/storage.googleapis.com/storage/v1/b/b"
 @pytest.fixture
 def google(redirected, tmp_path, monkeypatch):
     """Google's services for the project p and the bucket b, where everything is right."""
-    pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
     account = {
         "type": "authorized_user",
         "client_id": "made-up",

@@ -13,8 +13,6 @@ import pytest
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Model, Output
 
-pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[cloud]")
-
 from pipeline_tools.errors import InputError
 from pipeline_tools.local import NotUploadedError, RunResult, run
 from pipeline_tools.runs import remote

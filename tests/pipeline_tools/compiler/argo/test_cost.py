@@ -8,7 +8,7 @@ import pytest
 from kfp import dsl
 
 from pipeline_tools.compiler import lower, pipeline_yaml
-from pipeline_tools.compiler.argo import manifest_size
+from pipeline_tools.compiler.argo.workflow import manifest_size
 from tests.pipeline_tools.compiler.argo.pipelines import component
 
 
