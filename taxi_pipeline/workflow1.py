@@ -9,7 +9,6 @@ from typing import NamedTuple
 from kfp import dsl
 
 from components import compare, example_gen
-from pipeline_tools.image import IMAGE
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN
 from taxi_pipeline.steps import BEAM, DEPLOYMENT, TRAINING, deploy, job_name, take, train_and_judge
@@ -53,7 +52,7 @@ def workflow1(
     preprocess_mode: str = "local",
     tfma_mode: str = "local",
     working_dir: str = "",
-    worker_image: str = IMAGE,
+    worker_image: str = "",
     machine_type: str = "",
     max_workers: int = 0,
     network: str = "",
@@ -101,7 +100,7 @@ def workflow1(
             by a Beam job on workers: Dataflow, unless beam_runner names another engine.
         tfma_mode: Where TFMA judges the models: likewise.
         working_dir: gs://bucket/folder for what jobs stage and throw away.
-        worker_image: The image of Dataflow's workers and of pods that train.
+        worker_image: The image of Dataflow's workers and of pods that train; empty for the one that steps run in.
         machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
         max_workers: How many workers a job has at most; 0 leaves it to Dataflow.
         network: Name of the workers' network, or regions/REGION/subnetworks/NAME.

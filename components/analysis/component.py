@@ -1,11 +1,13 @@
 """The factory of the `tfma_analyze` step."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -101,3 +103,12 @@ def tfma_analyze(
         classification_metrics.log_roc_curve(**found["roc"])
         classification_metrics.log_confusion_matrix(["0", "1"], found["confusion_matrix"])
     return (found["verdict"].blessed, found["verdict"].reason)
+
+
+def _check(inputs: Mapping[str, Any], image: str) -> Iterable[str]:
+    from components.lib.beam.options import problems_of
+
+    return problems_of(inputs, "tfma_mode", image)
+
+
+REGISTRATION = Registration(factory=tfma_analyze, check=_check)

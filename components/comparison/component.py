@@ -6,6 +6,7 @@ from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -53,3 +54,6 @@ def compare(
     )
     metrics.metadata.update(flat_metrics(found))
     return (found["conclusion"],)
+
+
+REGISTRATION = Registration(factory=compare)

@@ -4,6 +4,7 @@ from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -45,3 +46,6 @@ def cross_evaluate(
         matrix=matrix.path,
     )
     metrics.metadata.update(flat_metrics(result))
+
+
+REGISTRATION = Registration(factory=cross_evaluate)

@@ -4,6 +4,7 @@ from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -26,3 +27,6 @@ def drift(
     from components.drift_detection.measure import measure_drift
 
     distances.metadata.update(measure_drift(baseline.path, current.path, drift.path, split=split))
+
+
+REGISTRATION = Registration(factory=drift)

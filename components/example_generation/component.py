@@ -1,9 +1,13 @@
 """The factory of the `example_gen` step."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Plan, Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -113,3 +117,19 @@ def example_gen(
     examples.metadata.update(
         read_examples(parameters, examples=examples.path, statistics=statistics.path, anomalies=anomalies.path)
     )
+
+
+def _check(inputs: Mapping[str, Any], image: str) -> Iterable[str]:
+    from components.lib.beam.options import problems_of
+
+    return problems_of(inputs, "read_mode", image)
+
+
+def _plan(inputs: Mapping[str, Any]) -> Plan:
+    from components.example_generation.plan import plan_read
+    from components.example_generation.request import ReadParameters
+
+    return Plan(str(plan_read(ReadParameters.from_mapping(inputs))))
+
+
+REGISTRATION = Registration(factory=example_gen, check=_check, plan=_plan)

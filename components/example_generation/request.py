@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -61,6 +62,11 @@ class ReadParameters:
     location: str = ""
     read_mode: str = "local"
     workers: BeamOptions | None = None
+
+    @classmethod
+    def from_mapping(cls, inputs: Mapping[str, Any]) -> ReadParameters:
+        """Make the parameters of a read from the inputs of a step; those of other names are left out."""
+        return cls(**{name: value for name, value in inputs.items() if name in cls.__dataclass_fields__})
 
     @property
     def by_beam(self) -> BeamOptions | None:

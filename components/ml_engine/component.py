@@ -6,6 +6,7 @@ from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -95,3 +96,6 @@ def ml_engine_deploy(
     )
     deployment.metadata.update(found)
     return (found["endpoint"], found["deployed_model"])
+
+
+REGISTRATION = Registration(factory=ml_engine_deploy)

@@ -6,6 +6,7 @@ from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -96,3 +97,6 @@ def tf_serving_deploy(
     )
     deployment.metadata.update(found)
     return (found["version"], found["model_path"])
+
+
+REGISTRATION = Registration(factory=tf_serving_deploy)

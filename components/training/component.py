@@ -1,9 +1,13 @@
 """The factory of the `train` step."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -113,3 +117,12 @@ def train(
     )
     metrics.metadata.update(values)
     model.metadata["framework"] = "tensorflow"
+
+
+def _check(inputs: Mapping[str, Any], image: str) -> Iterable[str]:
+    from components.training.options import problems
+
+    return problems(inputs, image)
+
+
+REGISTRATION = Registration(factory=train, check=_check)

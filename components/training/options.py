@@ -10,7 +10,7 @@ from typing import Any
 from components.training.request import Request, Workers
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
-from pipeline_tools.image import IMAGE
+from pipeline_tools.image import step_image
 
 MODES = ("local", "cloud")
 KINDS = ("trainjob", "tfjob")
@@ -39,7 +39,7 @@ class JobOptions:
     working_dir: str = ""
     job_kind: str = ""
     namespace: str = "default"
-    worker_image: str = IMAGE
+    worker_image: str = ""
     runtime: str = ""
     service_account: str = ""
     cpu: str = "1"
@@ -49,7 +49,7 @@ class JobOptions:
     def __post_init__(self) -> None:
         """Name the image that steps run in where none is named."""
         if not self.worker_image:
-            object.__setattr__(self, "worker_image", IMAGE)
+            object.__setattr__(self, "worker_image", step_image())
 
     def check(self, request: Request, workers: Workers) -> None:
         """Check every field, and what the pods must reach, before anything is made.
@@ -94,11 +94,12 @@ class JobOptions:
             yield "deadline_seconds", f"{self.deadline_seconds}: must be at least 1"
 
 
-def problems(known: Mapping[str, Any]) -> list[str]:
+def problems(known: Mapping[str, Any], image: str) -> list[str]:
     """Say what is wrong with the arguments of a `train` step, as far as their values are known.
 
     Args:
         known: Values by name; nothing is said of others.
+        image: The image that the step runs in.
 
     Returns:
         A sentence for each problem.
@@ -113,7 +114,10 @@ def problems(known: Mapping[str, Any]) -> list[str]:
     except InputError as error:
         found.append(str(error))
     if mode == "cloud":
-        job = JobOptions(**{name: known[name] for name in JobOptions.__dataclass_fields__ if name in known})
+        given = {name: known[name] for name in JobOptions.__dataclass_fields__ if name in known}
+        if given.get("worker_image") == "":
+            given["worker_image"] = image
+        job = JobOptions(**given)
         found += [f"train_mode=cloud: {name}={text}" for name, text in job.problems() if name in known]
     return found
 

@@ -1,9 +1,13 @@
 """The factory of the `tft_preprocess` step."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Output
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -76,3 +80,12 @@ def tft_preprocess(
             options=options,
         )
     )
+
+
+def _check(inputs: Mapping[str, Any], image: str) -> Iterable[str]:
+    from components.lib.beam.options import problems_of
+
+    return problems_of(inputs, "preprocess_mode", image)
+
+
+REGISTRATION = Registration(factory=tft_preprocess, check=_check)

@@ -1,10 +1,12 @@
 """The factory of the `plan_windows` step."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from kfp import dsl
 
 from pipeline_tools.image import IMAGE
+from pipeline_tools.registry import Plan, Registration
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -70,3 +72,16 @@ def plan_windows(
         [(ts1_1, ts2_1), (ts1_2, ts2_2)],
     )
     return (planned.eval_ts1, planned.eval_ts2, planned.disjoint)
+
+
+def _plan(inputs: Mapping[str, Any]) -> Plan:
+    from components.example_generation.request import ReadParameters
+    from components.window_planning.plan import plan_windows
+
+    windows = [(inputs[f"ts1_{number}"], inputs[f"ts2_{number}"]) for number in (1, 2)]
+    planned = plan_windows(ReadParameters.from_mapping(inputs), windows, dry_run=True)
+    outputs = {"eval_ts1": planned.eval_ts1, "eval_ts2": planned.eval_ts2, "disjoint": planned.disjoint}
+    return Plan("\n\n".join(map(str, planned.queries)), outputs)
+
+
+REGISTRATION = Registration(factory=plan_windows, plan=_plan)

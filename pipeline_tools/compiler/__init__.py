@@ -9,7 +9,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from components.lib.checks import check_modes
     from pipeline_tools.compiler.argo.settings import ArgoSettings
     from pipeline_tools.compiler.argo.workflow import lower, workflow_yaml
     from pipeline_tools.compiler.package import (
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgoSettings",
-    "check_modes",
     "compile_package",
     "lower",
     "package_members",
@@ -36,7 +34,6 @@ __all__ = [
 
 _MODULES = {
     "ArgoSettings": "pipeline_tools.compiler.argo.settings",
-    "check_modes": "components.lib.checks",
     "lower": "pipeline_tools.compiler.argo.workflow",
     "workflow_yaml": "pipeline_tools.compiler.argo.workflow",
 }

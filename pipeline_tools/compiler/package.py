@@ -18,13 +18,13 @@ from google.protobuf.json_format import MessageToDict
 from kfp import compiler
 from kfp.dsl.base_component import BaseComponent
 
-from components.lib.checks import check_modes
 from pipeline_tools.atomic import atomic_file
 from pipeline_tools.compiler.argo.settings import ArgoSettings
 from pipeline_tools.compiler.argo.workflow import lower, workflow_yaml
 from pipeline_tools.compiler.formats import FORMATS, SPEC_MEMBER, WORKFLOW_MEMBER
 from pipeline_tools.errors import InputError
-from pipeline_tools.image import IMAGE
+from pipeline_tools.image import IMAGE, IMAGE_VARIABLE
+from pipeline_tools.spec.components import check_inputs
 
 LARGEST_PARAMETERS = 10_000
 """Bytes of JSON that the Pipelines backend keeps of an Argo manifest's parameters."""
@@ -35,41 +35,38 @@ def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
 
     Args:
         pipeline: What ``@dsl.pipeline`` (or ``@dsl.component``) made.
-        image: The image to run our components in, and their Beam workers, instead of the one of this version of the
-            package.
+        image: The image to run our components in instead of the one of this version of the package. A step finds its
+            name in the environment variable ``PIPELINE_IMAGE`` and runs its workers in it, too.
 
     Returns:
         YAML: one document, or two where the pipeline has Kubernetes settings. The same pipeline gives the same text.
 
     Raises:
-        InputError: A step asks for Beam workers, and the pipeline itself fixes options that cannot be.
+        InputError: A registered component refuses inputs that the pipeline itself fixes.
     """
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / SPEC_MEMBER
         compiler.Compiler().compile(pipeline, str(path))
         text = _commented(path.read_text(encoding="utf-8"))
-    check_modes(MessageToDict(pipeline.pipeline_spec))
     if image is None or image == IMAGE:
+        check_inputs(MessageToDict(pipeline.pipeline_spec))
         return text
     documents = list(yaml.safe_load_all(text))
+    replaced = _replace_image(documents[0], image)
+    check_inputs(documents[0])
     # A pipeline in which nothing names it stays as it is, byte by byte.
-    return yaml.safe_dump_all(documents, sort_keys=True) if _replace_image(documents[0], image) else text
+    return yaml.safe_dump_all(documents, sort_keys=True) if replaced else text
 
 
 def _replace_image(spec: dict[str, Any], image: str) -> bool:
-    """Name another image where a specification names ours, and tell whether it did anywhere."""
-    replaced = False
-    for executor in spec.get("deploymentSpec", {}).get("executors", {}).values():
-        if executor.get("container", {}).get("image") == IMAGE:
-            executor["container"]["image"] = image
-            replaced = True
-    for component in (spec["root"], *spec.get("components", {}).values()):
-        for name, definition in component.get("inputDefinitions", {}).get("parameters", {}).items():
-            own = ("", IMAGE) if name == "worker_image" else (IMAGE,)
-            if definition.get("defaultValue") in own:
-                definition["defaultValue"] = image
-                replaced = True
-    return replaced
+    """Name another image where an executor names ours, and tell whether one did."""
+    containers = [each["container"] for each in spec["deploymentSpec"]["executors"].values() if "container" in each]
+    ours = [container for container in containers if container.get("image") == IMAGE]
+    for container in ours:
+        container["image"] = image
+        environment = [each for each in container.get("env", []) if each["name"] != IMAGE_VARIABLE]
+        container["env"] = [*environment, {"name": IMAGE_VARIABLE, "value": image}]
+    return bool(ours)
 
 
 def _commented(text: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError, MissingExtraError
+from pipeline_tools.image import IMAGE_VARIABLE
 from pipeline_tools.local.executor_io import make_executor_input, read_outputs
 from pipeline_tools.local.launcher import Ended, Launcher, NurseryLostError
 from pipeline_tools.local.placeholders import expand, fill_all
@@ -174,7 +175,8 @@ class StepRunner:
             "argv": [part for each in command for part in expand(each, executor_input, facts)],
         }
         # Modules read the environment when they are imported: a step with its own imports them itself.
-        needs = function.imports if function and not task.environment else None
+        own = task.environment.keys() - {IMAGE_VARIABLE}  # which nothing reads before a step's work begins
+        needs = function.imports if function and not own else None
         limit = _TimeLimit(task.time_limit)
 
         def on_start(pid: int) -> None:

@@ -121,7 +121,7 @@ def check_arguments(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> di
     Raises:
         InputError: A parameter is wrong, parameters do not go together, or the pipeline takes artifacts.
     """
-    from components.lib.checks import check_modes  # brings kfp, which those who look at results do not need
+    from pipeline_tools.spec.components import check_inputs  # reads types by `cast` of this module
 
     inputs = spec["root"].get("inputDefinitions", {})
     parameters = complete(arguments, inputs.get("parameters", {}))
@@ -129,7 +129,7 @@ def check_arguments(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> di
     if needed:
         name = spec["pipelineInfo"]["name"]
         raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
-    check_modes(spec, parameters)
+    check_inputs(spec, parameters)
     return parameters
 
 

@@ -1,11 +1,12 @@
 """What an installed package registers is found; what two packages register under one name is refused."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from pipeline_tools.cli.main import cli
 from pipeline_tools.cli.pipelines import find_workflow
 from pipeline_tools.errors import InputError
 from pipeline_tools.registry import COMMANDS, PIPELINES, entry_points
@@ -51,8 +52,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_another_package_registers_is_used_like_our_own(installed: Path) -> None:
     assert find_workflow("churn").name == "churn"  # type: ignore[union-attr]
     assert find_workflow("workflow1").name == "workflow1"  # type: ignore[union-attr]
-    assert CliRunner().invoke(cli, ["wave"]).output == "hello\n"
-    assert "wave" in CliRunner().invoke(cli, ["--help"]).output
+    path = os.pathsep.join([str(installed), *sys.path])
+    for arguments, said in ((["wave"], "hello\n"), (["--help"], "wave")):
+        command = [sys.executable, "-m", "pipeline_tools.cli.main", *arguments]
+        done = subprocess.run(command, env={"PYTHONPATH": path}, check=True, capture_output=True, text=True)
+        assert said in done.stdout
 
 
 def test_one_name_for_two_things_is_refused(installed: Path) -> None:
@@ -64,3 +68,11 @@ def test_one_name_for_two_things_is_refused(installed: Path) -> None:
 def test_a_name_that_nobody_registers_lists_those_that_are(installed: Path) -> None:
     with pytest.raises(InputError, match=r"'workflow3' is not a workflow\. Give one of churn, workflow1, workflow2,"):
         find_workflow("workflow3")
+
+
+def test_running_a_command_of_the_toolkit_imports_no_other(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pipeline_tools.cli.main import cli; cli(['diff', '--help'], standalone_mode=False); "
+        "assert not [name for name in sys.modules if name.partition('.')[0] in ('components', 'taxi_pipeline')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

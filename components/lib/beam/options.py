@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_tools.errors import InputError
-from pipeline_tools.image import IMAGE
+from pipeline_tools.image import step_image
 
 MODES = ("local", "cloud")
 DATAFLOW = "DataflowRunner"
@@ -54,7 +54,7 @@ class BeamOptions:
     project: str = ""
     region: str = ""
     temp_location: str = ""
-    worker_image: str = IMAGE
+    worker_image: str = ""
     machine_type: str = ""
     max_workers: int = 0
     network: str = ""
@@ -65,7 +65,7 @@ class BeamOptions:
     def __post_init__(self) -> None:
         # A component's default cannot name it: the text of its function travels to the step, alone.
         if not self.worker_image:
-            object.__setattr__(self, "worker_image", IMAGE)
+            object.__setattr__(self, "worker_image", step_image())
 
     @property
     def cloud(self) -> bool:
@@ -155,3 +155,23 @@ class BeamOptions:
         if "/" not in self.worker_image:
             mend = "push the image, and compile with --image REGISTRY/… or give worker_image"
             yield "worker_image", f"{self.worker_image!r}: names no registry to pull from; {mend}"
+
+
+def problems_of(inputs: Mapping[str, Any], mode_parameter: str, image: str) -> list[str]:
+    """Say what is wrong with the inputs of a step that does Beam work, as far as their values are known.
+
+    Args:
+        inputs: The known values by name; those of other parameters do not matter.
+        mode_parameter: What the step calls ``mode``.
+        image: The image that the step runs in.
+
+    Returns:
+        A sentence for each problem.
+    """
+    if mode_parameter not in inputs:
+        return []
+    given = {name: value for name, value in inputs.items() if name in BeamOptions.__dataclass_fields__}
+    if given.get("worker_image") == "":
+        given["worker_image"] = image
+    options = BeamOptions(**{**given, "mode": inputs[mode_parameter], "mode_parameter": mode_parameter})
+    return options.problems({"mode", *given})

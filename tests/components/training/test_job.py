@@ -301,7 +301,7 @@ def test_what_is_missing_is_told_before_anything_is_made(cluster, tmp_path):
     ],
 )
 def test_what_is_known_early_is_checked_early(known, expected):
-    found = problems(known)
+    found = problems(known, "registry.example/image:1")
     assert len(found) == len(expected)
     for text, begin in zip(found, expected, strict=True):
         assert text.startswith(begin)

@@ -7,9 +7,10 @@ import yaml
 from kfp import dsl
 
 from components import tfma_analyze, tft_preprocess
-from pipeline_tools.compiler import check_modes, pipeline_yaml
+from pipeline_tools.compiler import pipeline_yaml
 from pipeline_tools.errors import InputError
 from pipeline_tools.image import IMAGE
+from pipeline_tools.spec.components import check_inputs
 from taxi_pipeline.workflow1 import workflow1
 
 
@@ -43,21 +44,21 @@ def test_what_a_pipeline_fixes_is_checked_when_it_is_compiled() -> None:
 
 def test_what_is_a_parameter_is_checked_when_it_is_given() -> None:
     spec = yaml.safe_load(pipeline_yaml(_pipeline(preprocess_mode="cloud", beam_runner="FlinkRunner")))
-    check_modes(spec, {"project": ""})
+    check_inputs(spec, {"project": ""})
     compiled = yaml.safe_load(pipeline_yaml(workflow1))
     defaults = {
         name: definition.get("defaultValue")
         for name, definition in compiled["root"]["inputDefinitions"]["parameters"].items()
     }
-    check_modes(compiled, defaults)
+    check_inputs(compiled, defaults)
     with pytest.raises(InputError) as caught:
-        check_modes(compiled, {**defaults, "tfma_mode": "cloud", "project": "some-project", "worker_image": "r/i:1"})
+        check_inputs(compiled, {**defaults, "tfma_mode": "cloud", "project": "some-project", "worker_image": "r/i:1"})
     assert str(caught.value) == (
         "tfma_mode=cloud runs on Dataflow: temp_location='': must be a gs://bucket/folder that its workers can write "
         "to (working_dir of a workflow)"
     )
     with pytest.raises(InputError, match=r"labels=.*Team"):
-        check_modes(compiled, {**defaults, "preprocess_mode": "cloud", "labels": {"Team": "x"}})
+        check_inputs(compiled, {**defaults, "preprocess_mode": "cloud", "labels": {"Team": "x"}})
 
 
 def test_a_run_stops_before_its_first_step(tmp_path: Path) -> None:
@@ -66,12 +67,6 @@ def test_a_run_stops_before_its_first_step(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="preprocess_mode=cloud runs on Dataflow: project='': is empty"):
         run(workflow1, {"preprocess_mode": "cloud"}, run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-def test_the_image_of_the_steps_is_that_of_their_workers() -> None:
-    compiled = yaml.safe_load(pipeline_yaml(workflow1, image="registry/taxi:2"))
-    assert compiled["root"]["inputDefinitions"]["parameters"]["worker_image"]["defaultValue"] == "registry/taxi:2"
-    assert IMAGE not in str(compiled)
 
 
 def test_components_agree_on_what_says_where_beam_runs() -> None:

@@ -1,0 +1,95 @@
+"""Which tasks of a specification run a registered component, and whether their inputs can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline_tools.errors import InputError
+from pipeline_tools.registry import Registration, registrations
+from pipeline_tools.spec.parameters import cast
+
+
+def find_registered(spec: Mapping[str, Any]) -> dict[str, tuple[str, Registration]]:
+    """Find the executors that registered components compile to.
+
+    Args:
+        spec: A KFP v2 ``PipelineSpec``.
+
+    Returns:
+        By executor label, the registered name and the registration.
+
+    Raises:
+        InputError: A registration cannot be imported.
+    """
+    executors = spec.get("deploymentSpec", {}).get("executors", {})
+    if not executors:
+        return {}
+    known = {_identity(_executor(each)): (name, each) for name, each in registrations().items()}
+    found = {label: known.get(_identity(executor)) for label, executor in executors.items()}
+    return {label: registered for label, registered in found.items() if registered}
+
+
+def check_inputs(spec: Mapping[str, Any], arguments: Mapping[str, Any] | None = None) -> None:
+    """Let registered components check the inputs of their tasks, as far as the values are known.
+
+    Args:
+        spec: A KFP v2 ``PipelineSpec``.
+        arguments: Values of all parameters of the pipeline. None: they are not known yet, and only what the pipeline
+            itself fixes is looked at.
+
+    Raises:
+        InputError: A step would refuse its inputs; the message names each problem once.
+    """
+    registered = find_registered(spec)
+    problems = dict.fromkeys(_problems(spec, spec["root"], arguments or {}, registered)) if registered else {}
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+def _problems(
+    spec: Mapping[str, Any],
+    component: Mapping[str, Any],
+    scope: Mapping[str, Any],
+    registered: Mapping[str, tuple[str, Registration]],
+) -> Iterator[str]:
+    for task in component.get("dag", {}).get("tasks", {}).values():
+        called = spec["components"][task["componentRef"]["name"]]
+        values = _known_values(task, called, scope)
+        if "dag" in called:
+            yield from _problems(spec, called, values, registered)
+        elif called["executorLabel"] in registered:
+            _, registration = registered[called["executorLabel"]]
+            image = spec["deploymentSpec"]["executors"][called["executorLabel"]]["container"]["image"]
+            if registration.check:
+                yield from registration.check(values, image)
+
+
+def _executor(registration: Registration) -> Mapping[str, Any]:
+    from google.protobuf.json_format import MessageToDict
+
+    (executor,) = MessageToDict(registration.factory.pipeline_spec)["deploymentSpec"]["executors"].values()
+    return dict(executor)
+
+
+def _identity(executor: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    container = executor.get("container", {})
+    return tuple(container.get("command", ())), tuple(container.get("args", ()))
+
+
+def _known_values(task: Mapping[str, Any], called: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Find the inputs of a task whose values are known: fixed ones, defaults, and parameters of the scope."""
+    given = task.get("inputs", {}).get("parameters", {})
+    known = {}
+    for name, definition in called.get("inputDefinitions", {}).get("parameters", {}).items():
+        kind, source = definition.get("parameterType", ""), given.get(name)
+        if source is None:
+            if "defaultValue" in definition:
+                known[name] = cast(definition["defaultValue"], kind)
+        elif "runtimeValue" in source:
+            value = source["runtimeValue"]["constant"]
+            if "{{$" not in str(value):  # else it names the values of others
+                known[name] = cast(value, kind)
+        elif source.get("componentInputParameter") in scope and "parameterExpressionSelector" not in source:
+            known[name] = cast(scope[source["componentInputParameter"]], kind)
+    return known
