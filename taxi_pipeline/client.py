@@ -1,6 +1,6 @@
 """`python -m taxi_pipeline.client`: `taxi-pipeline predict` under its name of 2018, with the flags of then."""
 
-from components.commands.serve import predict_command
+from components.commands.predict import predict_command
 from pipeline_tools.cli.main import run_reporting_errors
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Read trips from a file the way example_gen does, so that a model is asked what it was trained on."""
+"""Read rows from a file the way example_gen does, so that a model is asked what it was trained on."""
 
 from __future__ import annotations
 
@@ -8,27 +8,64 @@ from pathlib import Path
 from typing import Any
 
 from components.lib.schema import column_types, load_schema
+from components.lib.table import GROUP, Table
+from pipeline_tools import registry
 from pipeline_tools.errors import InputError
-from pipeline_tools.extras import require
-from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 
 
-def read_trips(examples_file: str, columns: Mapping[str, str], count: int) -> tuple[list[str], list[dict[str, Any]]]:
-    """Read the first trips of a file.
+def find_table(name: str, columns: Mapping[str, str]) -> Table:
+    """Find the registered table whose rows a model takes.
 
     Args:
-        examples_file: A CSV or Parquet file, or ``sample://trips``.
-        columns: ``INT``, ``FLOAT`` or ``BYTES`` by column that is needed; where empty, all columns of the schema. Those
-            in ``schema.DERIVED_COLUMNS`` are computed.
-        count: How many trips.
+        name: Of a registered table; empty finds the one whose schema has all the model's columns, with their types.
+        columns: ``INT``, ``FLOAT`` or ``BYTES`` by column that the model takes; empty if that is not known.
 
     Returns:
-        The trips' keys, and their values by column.
+        The table. Where none is registered for these columns, one without key, time and derived columns.
+
+    Raises:
+        InputError: No table of that name, or several fit, or the columns are not known and no table is named.
+    """
+    registered = registry.entry_points(GROUP)
+    if name and name not in registered:
+        raise InputError(f"--table {name}: not registered; the tables are {', '.join(registered) or 'none'}")
+    if not name and not columns:
+        raise InputError(
+            "the server does not say which columns the model takes; name the table that it was trained on by --table: "
+            f"{', '.join(registered) or 'none is registered'}"
+        )
+    names = [name] if name else list(registered)
+    tables: dict[str, Table] = {each: registered[each].load() for each in names}
+    if name:
+        return tables[name]
+    fitting = {
+        each: table
+        for each, table in tables.items()
+        if columns.items() <= column_types(load_schema(table.schema)).items()
+    }
+    if len(fitting) > 1:
+        raise InputError(f"the model's columns are in several tables; choose one by --table: {', '.join(fitting)}")
+    return next(iter(fitting.values()), Table(""))
+
+
+def read_rows(
+    examples_file: str, columns: Mapping[str, str], count: int, table: Table
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Read the first rows of a file.
+
+    Args:
+        examples_file: A CSV or Parquet file, or a sample such as ``sample://trips``.
+        columns: ``INT``, ``FLOAT`` or ``BYTES`` by column that is needed; where empty, all columns of the table's
+            schema. The table's derived columns are computed.
+        count: How many rows.
+        table: How the rows are read.
+
+    Returns:
+        The rows' keys, and their values by column. Rows without a key column have a hash of their content as key.
 
     Raises:
         InputError: The file cannot be read, has no rows, or lacks a column.
     """
-    require("duckdb")
     from components.example_generation.dialect import connect
     from components.example_generation.expressions import parse_derived
     from components.example_generation.selection import KEY, Request
@@ -36,11 +73,11 @@ def read_trips(examples_file: str, columns: Mapping[str, str], count: int) -> tu
     from components.example_generation.windows import Window
 
     if count < 1:
-        raise InputError(f"num_examples={count}: must be at least 1")
-    types = dict(columns) or column_types(load_schema("taxi_pipeline.schema"))
-    derived = {name: text for name, text in DERIVED_COLUMNS.items() if name in types}
-    time_column = TIME_COLUMN if derived or TIME_COLUMN in types else ""
-    request = Request(types, KEY_COLUMN, parse_derived(derived), time_column, windows={"eval": Window()})
+        raise InputError(f"--num-examples {count}: must be at least 1")
+    types = dict(columns) or column_types(load_schema(table.schema))
+    derived = {name: text for name, text in table.derived_columns.items() if name in types}
+    time_column = table.time_column if derived or table.time_column in types else ""
+    request = Request(types, table.key_column, parse_derived(derived), time_column, windows={"eval": Window()})
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         handles = parse_handles("", _handle(examples_file), request)

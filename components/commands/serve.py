@@ -1,15 +1,14 @@
-"""`taxi-pipeline serve` and `taxi-pipeline predict`."""
+"""`taxi-pipeline serve`."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import signal
 import threading
 
 import click
 
+from components.commands.quiet import quiet_libraries
 from components.lib.serving.config import VersionPolicy, find_models
 from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
@@ -18,12 +17,6 @@ NOTICE = (
     "For laptops, tests and rehearsals: no TLS, no authentication, one process. It is no substitute for TF-Serving in "
     "production; serve the same directory with the tensorflow/serving image there."
 )
-
-THRESHOLD = 0.5
-"""Probability over which a big tip is expected; what BinaryAccuracy measures at, too."""
-
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "NONE"}
-"""Libraries tell of processors and sockets what nobody asked; whoever wants it sets these otherwise."""
 
 
 @click.command("serve")
@@ -61,7 +54,7 @@ def serve_command(
       taxi-pipeline serve --model-base-path models --model-name taxi --version-policy all --label stable=3
     """  # noqa: D301
     models = find_models(model_base_path, model_name, VersionPolicy.parse(version_policy), _read_labels(labels))
-    _be_quiet()
+    quiet_libraries()
     for module in ("tensorflow", "tensorflow_serving", "aiohttp", "prometheus_client"):
         require(module, "serve")
     from components.lib.serving.server import ModelServer, ServerOptions
@@ -83,11 +76,6 @@ def serve_command(
         click.echo("stopping: answering what is under way")
 
 
-def _be_quiet() -> None:
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-
-
 def _read_labels(labels: tuple[str, ...]) -> dict[str, int]:
     found = {}
     for text in labels:
@@ -96,54 +84,3 @@ def _read_labels(labels: tuple[str, ...]) -> dict[str, int]:
             raise InputError(f"--label {text}: must be LABEL=VERSION, for example stable=3")
         found[label] = int(version)
     return found
-
-
-@click.command("predict")
-@click.option("--server", required=True, help="HOST:PORT (gRPC), http://HOST:PORT (REST), or vertex:ENDPOINT.")
-@click.option("--model-name", "--model_name", help="The served model. A Vertex AI endpoint needs none.")
-@click.option("--examples-file", "--examples_file", required=True, help="Trips: .csv, .parquet, or sample://trips.")
-@click.option("--num-examples", "--num_examples", type=int, default=3, show_default=True, help="How many trips.")
-@click.option("--version", "model_version", type=click.IntRange(0), help="Ask this version.")
-@click.option("--label", default="", help="Ask the version of this label.")
-@click.option("--timeout", type=click.FloatRange(0.001), default=10.0, show_default=True, help="Seconds.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--schema-file", "--schema_file", hidden=True, help="Of 2018; the server now tells its columns.")
-def predict_command(
-    server: str,
-    model_name: str | None,
-    examples_file: str,
-    num_examples: int,
-    model_version: int | None,
-    label: str,
-    timeout: float,
-    as_json: bool,
-    schema_file: str | None,
-) -> None:
-    """Ask a served model about the first trips of a file.
-
-    \b
-    Examples:
-      taxi-pipeline predict --server localhost:8500 --model-name taxi --examples-file sample://trips
-      taxi-pipeline predict --server http://localhost:8501 --model-name taxi --examples-file trips.csv --json
-    """  # noqa: D301
-    from components.commands.rows import read_trips
-    from components.lib.serving.client import connect
-
-    _be_quiet()
-    if schema_file:
-        click.echo("note: --schema-file is of no use any more: the server tells which columns it needs", err=True)
-    with connect(server, model_name or "", version=model_version, label=label, timeout=timeout) as client:
-        keys, trips = read_trips(examples_file, client.columns(), num_examples)
-        probabilities = client.predict(trips)
-    found = list(zip(keys, probabilities, strict=True))
-    if as_json:
-        answers = [{"key": key, "probability": value, "big_tip": value > THRESHOLD} for key, value in found]
-        click.echo(json.dumps(answers, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("trip", "big tip?", "probability", title=f"{model_name or 'model'} at {server}")
-    for key, value in found:
-        table.add_row(key, "yes" if value > THRESHOLD else "no", f"{value:.4f}")
-    Console().print(table)

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components.lib.deploy.model_base import MARK
+from components.lib.deploy.names import SAVED_MODEL_FILE
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
 
@@ -61,15 +61,16 @@ class GcsModelBase:
         Raises:
             InputError: There is no SavedModel.
         """
-        if not (model / MARK).is_file():
-            raise InputError(f"{model}: no {MARK} in it, so this is no SavedModel")
+        if not (model / SAVED_MODEL_FILE).is_file():
+            raise InputError(f"{model}: no {SAVED_MODEL_FILE} in it, so this is not a SavedModel")
         with self._understood():
             self._sweep()
             version = self._claim()
             claim = f"{self._prefix}{_CLAIMS}/{version}"
             storage.upload(model, self._uri(claim))
             names = sorted(path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file())
-            for name in sorted(names, key=lambda name: name == MARK):  # the mark last
+            names.sort(key=lambda name: name == SAVED_MODEL_FILE)  # last: without it there is no version
+            for name in names:
                 blob = self._bucket.blob(f"{claim}/{name}")
                 self._bucket.copy_blob(blob, self._bucket, f"{self._prefix}{version}/{name}")
             storage.delete(self._uri(claim))
@@ -81,7 +82,8 @@ class GcsModelBase:
 
         with self._understood():
             with contextlib.suppress(NotFound):
-                self._bucket.blob(f"{self._prefix}{version}/{MARK}").delete()  # first: from here on it is no version
+                # First: without it, this is not a version any more.
+                self._bucket.blob(f"{self._prefix}{version}/{SAVED_MODEL_FILE}").delete()
             storage.delete(self.path(version))
 
     def prune(self, keep: int) -> list[int]:
@@ -103,7 +105,7 @@ class GcsModelBase:
         for blob in self._bucket.list_blobs(prefix=self._prefix):
             first, _, rest = blob.name.removeprefix(self._prefix).partition("/")
             if first.isdecimal():
-                found[int(first)] = found.get(int(first), False) or rest == MARK
+                found[int(first)] = found.get(int(first), False) or rest == SAVED_MODEL_FILE
         return found
 
     def _claims(self) -> dict[int, Any]:

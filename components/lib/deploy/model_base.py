@@ -12,12 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from components.lib.deploy.names import check_model_name
+from components.lib.deploy.names import SAVED_MODEL_FILE, check_model_name
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
-
-MARK = "saved_model.pb"
-"""What makes a directory a SavedModel; a version without it is not whole."""
 
 
 class ModelBase(Protocol):
@@ -96,7 +93,9 @@ class LocalModelBase:
 
     def versions(self) -> list[int]:
         """List the whole versions, in order."""
-        return sorted(version for version in self._numbers() if (self._directory / str(version) / MARK).is_file())
+        return sorted(
+            version for version in self._numbers() if (self._directory / str(version) / SAVED_MODEL_FILE).is_file()
+        )
 
     def path(self, version: int) -> str:
         """Say where a version lies."""
@@ -114,8 +113,8 @@ class LocalModelBase:
         Raises:
             InputError: There is no SavedModel, or the disk is full or not writable.
         """
-        if not (model / MARK).is_file():
-            raise InputError(f"{model}: no {MARK} in it, so this is no SavedModel")
+        if not (model / SAVED_MODEL_FILE).is_file():
+            raise InputError(f"{model}: no {SAVED_MODEL_FILE} in it, so this is not a SavedModel")
         try:
             with self._lock():
                 self._sweep()

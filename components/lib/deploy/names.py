@@ -1,10 +1,13 @@
-"""How a served model may be called."""
+"""Names of a served model and of its files."""
 
 from __future__ import annotations
 
 import re
 
 from pipeline_tools.errors import InputError
+
+SAVED_MODEL_FILE = "saved_model.pb"
+"""The file that makes a directory a SavedModel; a version without it is incomplete."""
 
 _DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from components.lib.serving.client import (
+from components.lib.serving.base_client import (
     Client,
     ClientError,
     DeadlineExceededError,
@@ -65,12 +65,12 @@ class VertexClient(Client):
         instances = [{"b64": base64.b64encode(example).decode()} for example in examples]
         try:
             answer = self._service.predict(
-                endpoint=self._endpoint, instances=instances, timeout=self._timeout, retry=None
+                endpoint=self._endpoint, instances=instances, timeout=self.timeout, retry=None
             )
         except exceptions.NotFound as error:
             raise ModelNotFoundError(f"{self.server}: {error.message}") from None
         except exceptions.DeadlineExceeded:
-            raise DeadlineExceededError(f"{self.server} gave no answer within {self._timeout:g} s") from None
+            raise DeadlineExceededError(f"{self.server} gave no answer within {self.timeout:g} s") from None
         except exceptions.ServiceUnavailable as error:
             raise ServerUnreachableError(f"{self.server} is out of reach: {error.message}") from None
         except exceptions.GoogleAPICallError as error:

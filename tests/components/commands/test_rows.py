@@ -6,8 +6,10 @@ import pytest
 
 pytest.importorskip("duckdb")
 
-from components.commands.rows import read_trips
+from components.commands.rows import find_table, read_rows
+from components.lib.table import Table
 from pipeline_tools.errors import InputError
+from taxi_pipeline.table import TRIPS
 
 COLUMNS = {"fare": "FLOAT", "trip_start_hour": "INT", "trip_start_day": "INT", "company": "BYTES"}
 CSV = """unique_key,trip_start_timestamp,fare,company,tips
@@ -24,8 +26,8 @@ def trips(tmp_path) -> Path:
     return path
 
 
-def test_the_first_trips_are_read_in_order_with_what_follows_from_them(trips):
-    keys, rows = read_trips(str(trips), COLUMNS, 3)
+def test_the_first_rows_are_read_in_order_with_their_derived_columns(trips):
+    keys, rows = read_rows(str(trips), COLUMNS, 3, TRIPS)
 
     assert keys == ["k1", "k2", "k3"]
     assert rows[0] == {"fare": 12.5, "trip_start_hour": 13, "trip_start_day": 3, "company": "Blue Line"}
@@ -33,25 +35,50 @@ def test_the_first_trips_are_read_in_order_with_what_follows_from_them(trips):
     assert (rows[2]["fare"], rows[2]["trip_start_hour"]) == (7.0, 23)
 
 
-def test_no_more_trips_than_asked_for_or_there(trips):
-    assert read_trips(str(trips), COLUMNS, 1)[0] == ["k1"]
-    assert len(read_trips(str(trips), COLUMNS, 99)[0]) == 3
+def test_no_more_rows_than_asked_for_or_there(trips):
+    assert read_rows(str(trips), COLUMNS, 1, TRIPS)[0] == ["k1"]
+    assert len(read_rows(str(trips), COLUMNS, 99, TRIPS)[0]) == 3
 
 
-def test_the_bundled_trips_have_all_columns_of_the_schema():
-    keys, rows = read_trips("sample://trips", {}, 2)
+def test_without_known_columns_all_of_the_schema_are_read():
+    keys, rows = read_rows("sample://trips", {}, 2, TRIPS)
 
     assert len(keys) == 2
     assert {"fare", "tips", "trip_start_timestamp", "trip_start_month"} <= set(rows[0])
 
 
-def test_what_cannot_be_read_is_told(trips, tmp_path):
+def test_rows_of_a_table_that_nobody_registered_are_read_as_they_are(tmp_path):
+    path = tmp_path / "penguins.csv"
+    path.write_text("island,mass\nDream,3750\nBiscoe,\n")
+
+    table = find_table("", {"island": "BYTES", "mass": "INT"})
+    keys, rows = read_rows(str(path), {"island": "BYTES", "mass": "INT"}, 9, table)
+
+    assert table == Table("")
+    assert sorted(rows, key=lambda row: row["island"]) == [
+        {"island": "Biscoe", "mass": None},
+        {"island": "Dream", "mass": 3750},
+    ]
+    assert len(set(keys)) == 2
+
+
+def test_the_table_is_found_by_the_columns_of_the_model():
+    assert find_table("", COLUMNS) is TRIPS
+    assert find_table("trips", {}) is TRIPS
+    assert find_table("", {**COLUMNS, "fare": "INT"}) == Table("")  # another type: another table
+    with pytest.raises(InputError, match="--table bikes: not registered; the tables are .*trips"):
+        find_table("bikes", COLUMNS)
+    with pytest.raises(InputError, match="name the table that it was trained on by --table: .*trips"):
+        find_table("", {})
+
+
+def test_what_cannot_be_read_is_an_error(trips, tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        read_trips(str(tmp_path / "none.csv"), COLUMNS, 1)
-    with pytest.raises(InputError, match="num_examples=0"):
-        read_trips(str(trips), COLUMNS, 0)
+        read_rows(str(tmp_path / "none.csv"), COLUMNS, 1, TRIPS)
+    with pytest.raises(InputError, match="--num-examples 0"):
+        read_rows(str(trips), COLUMNS, 0, TRIPS)
     with pytest.raises(InputError, match="trip_miles"):
-        read_trips(str(trips), {**COLUMNS, "trip_miles": "FLOAT"}, 1)
+        read_rows(str(trips), {**COLUMNS, "trip_miles": "FLOAT"}, 1, TRIPS)
     trips.write_text(CSV.replace("12.5", "much"))
     with pytest.raises(InputError, match="fare"):
-        read_trips(str(trips), COLUMNS, 3)
+        read_rows(str(trips), COLUMNS, 3, TRIPS)
