@@ -1,7 +1,5 @@
 """What a package may hold, and the names of its members."""
 
-SPEC_MEMBER = "pipeline.yaml"
-"""The member that the Pipelines UI looks for, by exactly this name."""
 WORKFLOW_MEMBER = "workflow.yaml"
 """The member that ``argo submit`` takes."""
 FORMATS = ("both", "kfp", "argo")

@@ -21,10 +21,12 @@ from kfp.dsl.base_component import BaseComponent
 from pipeline_tools.atomic import atomic_file
 from pipeline_tools.compiler.argo.settings import ArgoSettings
 from pipeline_tools.compiler.argo.workflow import lower, workflow_yaml
-from pipeline_tools.compiler.formats import FORMATS, SPEC_MEMBER, WORKFLOW_MEMBER
+from pipeline_tools.compiler.formats import FORMATS, WORKFLOW_MEMBER
 from pipeline_tools.errors import InputError
 from pipeline_tools.image import IMAGE, IMAGE_VARIABLE
+from pipeline_tools.spec import SPEC_MEMBER
 from pipeline_tools.spec.components import check_inputs
+from pipeline_tools.spec.documents import load_documents, parse_documents
 
 LARGEST_PARAMETERS = 10_000
 """Bytes of JSON that the Pipelines backend keeps of an Argo manifest's parameters."""
@@ -219,35 +221,8 @@ def read_documents(source: BaseComponent | str | os.PathLike[str]) -> list[dict[
         InputError: The file is missing, is no package, or holds no pipeline specification.
     """
     if isinstance(source, BaseComponent):
-        return _documents(pipeline_yaml(source), source.name)
-    path = Path(source)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; name a package (.tar.gz) or a specification (.yaml)")
-    if path.name.endswith((".yaml", ".yml")):
-        return _documents(path.read_text(encoding="utf-8"), str(path))
-    try:
-        with tarfile.open(path, "r:gz") as archive:
-            member = archive.extractfile(SPEC_MEMBER)
-            assert member is not None, SPEC_MEMBER
-            text = member.read().decode()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: not a package (a .tar.gz): {error}") from error
-    except (KeyError, AssertionError) as error:
-        raise InputError(f"{path}: the package has no file member named {SPEC_MEMBER}") from error
-    return _documents(text, f"{path}:{SPEC_MEMBER}")
-
-
-def _documents(text: str, where: str) -> list[dict[str, Any]]:
-    try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        raise InputError(f"{where}: not YAML: {error}") from error
-    spec = documents[0] if documents else None
-    if isinstance(spec, dict) and spec.get("kind") == "Workflow":
-        raise InputError(f"{where}: an Argo Workflow; give a package that holds the KFP v2 specification")
-    if not isinstance(spec, dict) or "root" not in spec or "pipelineInfo" not in spec:
-        raise InputError(f"{where}: no KFP v2 pipeline specification (it has no `pipelineInfo` and `root`)")
-    return documents
+        return parse_documents(pipeline_yaml(source), f"pipeline {source.name}")
+    return load_documents(source)
 
 
 def _gzip_stored(data: bytes) -> bytes:

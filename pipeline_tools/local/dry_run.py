@@ -13,10 +13,10 @@ from pipeline_tools.errors import InputError
 from pipeline_tools.local.values import Outcome, Values, task_inputs
 from pipeline_tools.registry import Plan, Registration
 from pipeline_tools.spec.components import find_registered
-from pipeline_tools.spec.graph import Dag, Place, Task, read_plan
+from pipeline_tools.spec.graph import Dag, Position, Task, read_plan
 from pipeline_tools.spec.parameters import check_arguments
 
-_FACTS = (
+_RUN_VALUES = (
     ".pipeline_job_name",
     ".pipeline_job_resource_name",
     ".pipeline_job_uuid",
@@ -49,7 +49,7 @@ def dry_run(
     documents = read_documents(pipeline)
     scope = Values(check_arguments(documents[0], arguments))
     registered = {label: each for label, (_, each) in find_registered(documents[0]).items() if each.plan}
-    yield from _Walk(registered).walk(read_plan(documents), scope, Place())
+    yield from _Walk(registered).walk(read_plan(documents), scope, Position())
 
 
 class _Walk:
@@ -62,13 +62,13 @@ class _Walk:
     def __init__(self, registered: Mapping[str, Registration]) -> None:
         self._registered = registered
 
-    def walk(self, dag: Dag, scope: Values, place: Place) -> Iterator[tuple[str, str]]:
+    def walk(self, dag: Dag, scope: Values, position: Position) -> Iterator[tuple[str, str]]:
         """Plan the tasks of a DAG.
 
         Args:
             dag: The DAG.
             scope: Its inputs.
-            place: Its position.
+            position: Where it is in the pipeline.
 
         Yields:
             Name of a step and its plan.
@@ -78,33 +78,33 @@ class _Walk:
             outcomes[task.name] = Outcome("succeeded")
             unknown = ["the items of a loop"] if task.iterator else _unknown(task, scope, outcomes)
             if unknown:
-                for name in self._planned(task, place):
+                for name in self._planned(task, position):
                     yield name, f"-- depends on {', '.join(unknown)}, which is known only in a run"
                 continue
-            inputs = task_inputs(task.spec, task.component, scope, outcomes, dict.fromkeys(_FACTS, "dry-run"))
+            inputs = task_inputs(task.spec, task.component, scope, outcomes, dict.fromkeys(_RUN_VALUES, "dry-run"))
             if task.dag:
-                yield from self.walk(task.dag, inputs, place.inside(task.name))
+                yield from self.walk(task.dag, inputs, position.inside(task.name))
             elif registration := self._registration(task):
-                name = _name(task, place)
+                name = _name(task, position)
                 plan = _plan(name, registration, inputs.parameters)
                 outcomes[task.name] = Outcome("succeeded", Values(plan.outputs))
                 if plan.text:
                     yield name, plan.text
 
-    def _planned(self, task: Task, place: Place) -> Iterator[str]:
+    def _planned(self, task: Task, position: Position) -> Iterator[str]:
         """Name the steps with a plan that a task is, or contains."""
         if task.dag:
             for inner in task.dag.tasks:
-                yield from self._planned(inner, place.inside(task.name))
+                yield from self._planned(inner, position.inside(task.name))
         elif self._registration(task):
-            yield _name(task, place)
+            yield _name(task, position)
 
     def _registration(self, task: Task) -> Registration | None:
         return self._registered.get(task.component.get("executorLabel", ""))
 
 
-def _name(task: Task, place: Place) -> str:
-    name = place.name(task.name)
+def _name(task: Task, position: Position) -> str:
+    name = position.name(task.name)
     return name if task.display_name == task.name else f"{name} ({task.display_name})"
 
 

@@ -12,7 +12,7 @@ from pipeline_tools.errors import InputError
 from pipeline_tools.local.values import Values
 from pipeline_tools.runs.result import Artifact
 from pipeline_tools.spec.graph import Task
-from pipeline_tools.spec.parameters import cast
+from pipeline_tools.spec.types import cast
 
 # A browser and an editor tell by the name what a file is.
 _SUFFIXES = {"system.HTML": ".html", "system.Markdown": ".md"}

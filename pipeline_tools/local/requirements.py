@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline_tools.extras import extras_by_module, missing_modules
-
-
-def imported_modules(source: str, *, nested: bool) -> list[str]:
-    """Find the modules outside the standard library that a Python source imports, in the order of the text.
-
-    Args:
-        source: The text of a module.
-        nested: Whether to look into functions and classes too. What stands in a ``try`` is left out: it is prepared
-            for the module to be missing.
-
-    Returns:
-        Their dotted names.
-    """
-    found: list[str] = []
-
-    def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.Import):
-            found.extend(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.append(node.module)
-        elif isinstance(node, ast.Try):
-            return
-        elif nested or isinstance(node, ast.Module):
-            for child in ast.iter_child_nodes(node):
-                visit(child)
-
-    visit(ast.parse(source))
-    return [name for name in dict.fromkeys(found) if name.partition(".")[0] not in sys.stdlib_module_names]
+from pipeline_tools.spec.imports import imported_modules
 
 
 def check_extras(modules: Iterable[str]) -> None:

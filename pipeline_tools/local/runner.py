@@ -31,7 +31,7 @@ from pipeline_tools.runs.result import (
     RunStatus,
     Step,
 )
-from pipeline_tools.spec.graph import Dag, Place, read_plan
+from pipeline_tools.spec.graph import Dag, Position, read_plan
 from pipeline_tools.spec.parameters import check_arguments
 
 if TYPE_CHECKING:
@@ -136,15 +136,15 @@ class _Job:
         modules = self.plan.imports(self.record.result.parameters)
         launcher = launch.Launcher(self.isolation, modules, self.run_dir.imports_log, self.record.importing)
         try:
-            facts = self._facts()
-            runner = StepRunner(self.run_dir, self.record, launcher, self.parallelism, facts)
+            run_values = self._run_values()
+            runner = StepRunner(self.run_dir, self.record, launcher, self.parallelism, run_values)
             inputs = Values(self.record.result.parameters)
-            return await Scheduler(runner, self.record, facts).run(self.plan, inputs, Place())
+            return await Scheduler(runner, self.record, run_values).run(self.plan, inputs, Position())
         finally:
             launcher.close()
             shutil.rmtree(self.run_dir.path / "partial", ignore_errors=True)
 
-    def _facts(self) -> dict[str, str]:
+    def _run_values(self) -> dict[str, str]:
         name, started = self.run_dir.path.name, self.record.result.started
         return {
             ".pipeline_job_name": name,
@@ -205,7 +205,9 @@ def _prepare(
         spec = documents[0]
         name = spec["pipelineInfo"]["name"]
         parameters = check_arguments(spec, arguments)
-        plan = read_plan(documents)
+        plan = read_plan(
+            documents, os.fspath(pipeline) if isinstance(pipeline, (str, os.PathLike)) else f"pipeline {name}"
+        )
         check_extras(plan.imports(parameters))
         where = create_run_dir(run_dir, name, utc_now())
         try:
@@ -213,7 +215,7 @@ def _prepare(
             for directory in (where.artifacts, where.workspace, where.imports_log.parent):
                 directory.mkdir()
             record = Record(where, name, parameters, package, observer)
-            record.add(plan.steps(Place()))
+            record.add(plan.steps(Position()))
             record.begin()
         except OSError as error:
             reason = why(error, where.path)

@@ -12,7 +12,8 @@ from pipeline_tools.local.step_runner import StepRunner
 from pipeline_tools.local.values import Outcome, Values, collected, dag_outputs, task_inputs
 from pipeline_tools.runs.record import Record
 from pipeline_tools.runs.result import Artifact
-from pipeline_tools.spec.graph import Dag, Place, Task, is_group
+from pipeline_tools.spec.graph import Dag, Position, Task
+from pipeline_tools.spec.tasks import is_group
 
 
 class Scheduler:
@@ -21,21 +22,21 @@ class Scheduler:
     Args:
         runner: Runs the steps.
         record: Where to note the steps that are skipped.
-        facts: Values of the placeholders that are the same for all tasks.
+        run_values: Values of the placeholders that are the same for all tasks.
     """
 
-    def __init__(self, runner: StepRunner, record: Record, facts: Mapping[str, str]) -> None:
+    def __init__(self, runner: StepRunner, record: Record, run_values: Mapping[str, str]) -> None:
         self._runner = runner
         self._record = record
-        self._facts = facts
+        self._run_values = run_values
 
-    async def run(self, dag: Dag, inputs: Values, place: Place) -> Outcome:
+    async def run(self, dag: Dag, inputs: Values, position: Position) -> Outcome:
         """Run a DAG to its end: what does not depend on a failed step goes on.
 
         Args:
             dag: The tasks.
             inputs: What the DAG is given.
-            place: Where in the pipeline it stands.
+            position: Where in the pipeline it stands.
 
         Returns:
             Its outputs, or the errors in it.
@@ -43,7 +44,7 @@ class Scheduler:
         running: dict[str, asyncio.Task[Outcome]] = {}
         for task in dag.tasks:  # in topological order: what a task waits for is there already
             before = {name: running[name] for name in task.after}
-            running[task.name] = asyncio.create_task(self._task(task, inputs, place, before))
+            running[task.name] = asyncio.create_task(self._task(task, inputs, position, before))
         await asyncio.gather(*running.values())
         outcomes = {name: each.result() for name, each in running.items()}
         errors = tuple(error for each in outcomes.values() for error in each.errors)
@@ -52,39 +53,43 @@ class Scheduler:
         return Outcome("succeeded", dag_outputs(dag.spec, outcomes))
 
     async def _task(
-        self, task: Task, scope: Values, place: Place, before: Mapping[str, asyncio.Task[Outcome]]
+        self, task: Task, scope: Values, position: Position, before: Mapping[str, asyncio.Task[Outcome]]
     ) -> Outcome:
         outcomes = {name: await each for name, each in before.items()}
         bad = [name for name, each in outcomes.items() if each.bad]
         if bad and not task.runs_anyway:
-            return self._skip(task, place, "skipped", f"{' and '.join(bad)} did not succeed")
-        facts = {**self._facts, ".pipeline_task_name": task.name, ".pipeline_task_uuid": place.name(task.name)}
+            return self._skip(task, position, "skipped", f"{' and '.join(bad)} did not succeed")
+        run_values = {
+            **self._run_values,
+            ".pipeline_task_name": task.name,
+            ".pipeline_task_uuid": position.name(task.name),
+        }
         try:
-            inputs = task_inputs(task.spec, task.component, scope, outcomes, facts)
+            inputs = task_inputs(task.spec, task.component, scope, outcomes, run_values)
             if task.condition and not task.condition.value(inputs.parameters):
-                return self._skip(task, place, "not taken", f"its condition is false: {task.condition}")
+                return self._skip(task, position, "not taken", f"its condition is false: {task.condition}")
             if task.iterator:
-                return await self._loop(task, task.iterator, _seen(task, scope, inputs), place)
+                return await self._loop(task, task.iterator, _seen(task, scope, inputs), position)
         except InputError as error:
-            return self._fail(task, place, error)
-        return await self._one(task, _seen(task, scope, inputs), place)
+            return self._fail(task, position, error)
+        return await self._one(task, _seen(task, scope, inputs), position)
 
-    async def _one(self, task: Task, inputs: Values, place: Place) -> Outcome:
+    async def _one(self, task: Task, inputs: Values, position: Position) -> Outcome:
         if task.dag is None:
-            self._record.add([(place.name(task.name), task.display_name)])
-            return await self._runner.run(place.name(task.name), task, inputs)
-        inside = place.inside(task.name)
+            self._record.add([(position.name(task.name), task.display_name)])
+            return await self._runner.run(position.name(task.name), task, inputs)
+        inside = position.inside(task.name)
         self._record.add(task.dag.steps(inside))
         return await self.run(task.dag, inputs, inside)
 
-    async def _loop(self, task: Task, iterator: Mapping[str, Any], inputs: Values, place: Place) -> Outcome:
+    async def _loop(self, task: Task, iterator: Mapping[str, Any], inputs: Values, position: Position) -> Outcome:
         items = _items(iterator, inputs)
         limit = int(task.spec.get("iteratorPolicy", {}).get("parallelismLimit", 0)) or max(len(items), 1)
         slots = asyncio.Semaphore(limit)
 
         async def iteration(index: int, item: Any) -> Outcome:
             async with slots:
-                return await self._one(task, _with_item(iterator, inputs, item), place.iteration(index))
+                return await self._one(task, _with_item(iterator, inputs, item), position.iteration(index))
 
         outcomes = await asyncio.gather(*(iteration(index, item) for index, item in enumerate(items)))
         errors = tuple(error for each in outcomes for error in each.errors)
@@ -93,14 +98,14 @@ class Scheduler:
         dag = task.dag.spec if task.dag else {}
         return Outcome("succeeded", collected(dag, [each.outputs for each in outcomes]))
 
-    def _skip(self, task: Task, place: Place, state: str, reason: str) -> Outcome:
-        for name in _step_names(task, place):
+    def _skip(self, task: Task, position: Position, state: str, reason: str) -> Outcome:
+        for name in _step_names(task, position):
             self._record.change(name, status="skipped", reason=reason)
         return Outcome("not taken" if state == "not taken" else "skipped")
 
-    def _fail(self, task: Task, place: Place, error: InputError) -> Outcome:
+    def _fail(self, task: Task, position: Position, error: InputError) -> Outcome:
         """A task whose inputs make no sense: its first step bears the error, the others are skipped."""
-        names = _step_names(task, place) or [place.name(task.name)]
+        names = _step_names(task, position) or [position.name(task.name)]
         self._record.change(names[0], status="failed", error=str(error), error_type="InputError")
         for name in names[1:]:
             self._record.change(name, status="skipped", reason=f"{task.name}: {error}")
@@ -118,10 +123,10 @@ def _seen(task: Task, scope: Values, inputs: Values) -> Values:
     return Values({**scope.parameters, **inputs.parameters}, {**scope.artifacts, **inputs.artifacts})
 
 
-def _step_names(task: Task, place: Place) -> list[str]:
+def _step_names(task: Task, position: Position) -> list[str]:
     if task.dag is None:
-        return [place.name(task.name)]
-    return [name for name, _ in task.dag.steps(place.inside(task.name))]
+        return [position.name(task.name)]
+    return [name for name, _ in task.dag.steps(position.inside(task.name))]
 
 
 def _items(iterator: Mapping[str, Any], inputs: Values) -> list[Any]:

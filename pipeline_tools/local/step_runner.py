@@ -29,7 +29,7 @@ from pipeline_tools.runs.record import Record, utc_now
 from pipeline_tools.runs.result import Artifact
 from pipeline_tools.spec.executors import Function, Importer
 from pipeline_tools.spec.graph import Task
-from pipeline_tools.spec.parameters import cast
+from pipeline_tools.spec.types import cast
 
 
 class StepError(Exception):
@@ -52,17 +52,17 @@ class StepRunner:
         record: Where to note what happens.
         launcher: Starts processes.
         parallelism: How many steps run at a time.
-        facts: Values of the placeholders that are the same for all steps.
+        run_values: Values of the placeholders that are the same for all steps.
     """
 
     def __init__(
-        self, run_dir: RunDir, record: Record, launcher: Launcher, parallelism: int, facts: Mapping[str, str]
+        self, run_dir: RunDir, record: Record, launcher: Launcher, parallelism: int, run_values: Mapping[str, str]
     ) -> None:
         self._run_dir = run_dir
         self._record = record
         self._launcher = launcher
         self._slots = asyncio.Semaphore(parallelism)
-        self._facts = facts
+        self._run_values = run_values
         self._fetching = asyncio.Lock()
 
     async def run(self, name: str, task: Task, inputs: Values) -> Outcome:
@@ -167,12 +167,12 @@ class StepRunner:
         inputs = await self._fetched(inputs)
         remote = self._run_dir.remote.outputs(name) if self._run_dir.remote else ""
         executor_input = make_executor_input(task, inputs, outputs, remote)
-        facts = self._facts_of(name, task)
+        run_values = self._run_values_of(name, task)
         function = task.executor if isinstance(task.executor, Function) else None
         command = function.args if function else task.executor.command  # type: ignore[union-attr]
         order: dict[str, Any] = {
             "source": function.source if function else None,
-            "argv": [part for each in command for part in expand(each, executor_input, facts)],
+            "argv": [part for each in command for part in expand(each, executor_input, run_values)],
         }
         # Modules read the environment when they are imported: a step with its own imports them itself.
         own = task.environment.keys() - {IMAGE_VARIABLE}  # which nothing reads before a step's work begins
@@ -229,8 +229,8 @@ class StepRunner:
                 if outside and each.path.exists():
                     await _in_thread(storage.upload, each.path, each.uri)
 
-    def _facts_of(self, name: str, task: Task) -> dict[str, str]:
-        return {**self._facts, ".pipeline_task_name": task.name, ".pipeline_task_uuid": name}
+    def _run_values_of(self, name: str, task: Task) -> dict[str, str]:
+        return {**self._run_values, ".pipeline_task_name": task.name, ".pipeline_task_uuid": name}
 
     def _failure(self, ended: Ended, scratch: Path) -> StepError:
         try:
@@ -263,7 +263,7 @@ class StepRunner:
                 raise InputError(f"{uri}: no such file or directory to import")
             uri = str(Path(uri).absolute())
         executor_input = make_executor_input(task, inputs, self._run_dir.path)
-        filled = fill_all(executor.metadata, executor_input, self._facts_of(name, task))
+        filled = fill_all(executor.metadata, executor_input, self._run_values_of(name, task))
         artifact = Artifact(executor.type["schemaTitle"], uri, cast(filled, ""), "artifact")
         return Values({}, {"artifact": (artifact,)})
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipeline_tools.errors import InputError
 from pipeline_tools.local.placeholders import fill_all
 from pipeline_tools.runs.result import Artifact
-from pipeline_tools.spec.parameters import cast
-
-_SELECTOR = re.compile(r'parseJson\(string_value\)((?:\["[^"]*"\])*)')
-_KEY = re.compile(r'\["([^"]*)"\]')
+from pipeline_tools.spec.selectors import parse_selector, select
+from pipeline_tools.spec.types import cast
 
 State = Literal["succeeded", "failed", "skipped", "not taken"]
 
@@ -53,16 +48,16 @@ def task_inputs(
     component: Mapping[str, Any],
     scope: Values,
     outcomes: Mapping[str, Outcome],
-    facts: Mapping[str, str],
+    run_values: Mapping[str, str],
 ) -> Values:
     """Find the values of a task's inputs.
 
     Args:
         task: The task's specification.
         component: The specification of its component, for types and defaults.
-        scope: The inputs of the DAG that the task stands in.
+        scope: The inputs of the DAG around the task.
         outcomes: How the tasks that it depends on ended.
-        facts: Values of the placeholders that do not depend on the task's inputs.
+        run_values: Values of the placeholders that do not depend on the task's inputs.
 
     Returns:
         What has a value. An input that has none is left out: a step that requires it says so when it is started.
@@ -84,7 +79,7 @@ def task_inputs(
     # Constants may hold placeholders for their neighbours; values that come from elsewhere are never looked into.
     executor_input = {"inputs": {"parameterValues": dict(parameters)}, "outputs": {}}
     for name in constants:
-        parameters[name] = fill_all(parameters[name], executor_input, facts)
+        parameters[name] = fill_all(parameters[name], executor_input, run_values)
     for name, definition in definitions.get("parameters", {}).items():
         if parameters.get(name) is None and "defaultValue" in definition:
             parameters[name] = definition["defaultValue"]
@@ -143,34 +138,6 @@ def collected(dag: Mapping[str, Any], iterations: list[Values]) -> Values:
     return Values(parameters, artifacts)
 
 
-def select(value: Any, selector: str) -> Any:
-    """Take a part of a loop's item, as ``parseJson(string_value)["a"]`` says.
-
-    Raises:
-        InputError: The selector is of another form, or the item has no such part.
-    """
-    match = _SELECTOR.fullmatch(selector)
-    if match is None:
-        raise InputError(f"cannot read the selector {selector!r}")
-    if isinstance(value, str):
-        value = json.loads(value)
-    for key in _KEY.findall(match.group(1)):
-        if not isinstance(value, Mapping) or key not in value:
-            raise InputError(f"the loop's item {value!r} has no {key!r}")
-        value = value[key]
-    return value
-
-
-def check_selector(selector: str) -> None:
-    """Check that a selector is of the form that `select` reads.
-
-    Raises:
-        InputError: It is not.
-    """
-    if _SELECTOR.fullmatch(selector) is None:
-        raise InputError(f"cannot read the selector {selector!r}")
-
-
 def _parameter(source: Mapping[str, Any], scope: Values, outcomes: Mapping[str, Outcome]) -> tuple[bool, Any]:
     """Find one parameter: whether there is a value, and the value."""
     if "runtimeValue" in source:
@@ -185,7 +152,7 @@ def _parameter(source: Mapping[str, Any], scope: Values, outcomes: Mapping[str, 
     if name not in values:
         return False, None
     selector = source.get("parameterExpressionSelector")
-    return True, select(values[name], selector) if selector else values[name]
+    return True, select(values[name], parse_selector(selector)) if selector else values[name]
 
 
 def _final_status(task: str, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_tools.errors import InputError
 from pipeline_tools.registry import Registration, registrations
-from pipeline_tools.spec.parameters import cast
+from pipeline_tools.spec.types import cast
 
 
 def find_registered(spec: Mapping[str, Any]) -> dict[str, tuple[str, Registration]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,16 +24,26 @@ _TOKEN = re.compile(
 _CHANNEL = re.compile(r"inputs\.parameter_values\['(?:pipelinechannel--)?([^']+)'\]")
 _CHANNEL_AS_INT = re.compile(rf"int\(({_CHANNEL.pattern})\)")
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": lambda left, right: bool(left == right),
-    "!=": lambda left, right: bool(left != right),
-    "<": lambda left, right: bool(left < right),
-    "<=": lambda left, right: bool(left <= right),
-    ">": lambda left, right: bool(left > right),
-    ">=": lambda left, right: bool(left >= right),
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 
 _Value = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """A value that the text of the condition gives."""
+
+    value: Any
+
+    def __call__(self, _parameters: Mapping[str, Any]) -> Any:
+        return self.value
 
 
 @dataclass(frozen=True)
@@ -40,15 +51,16 @@ class Condition:
     """A condition that was read.
 
     Attributes:
-        text: As it stands in the specification.
-        value: Gives the truth for the parameters of the task that carries the condition.
+        text: As the specification writes it.
+        value: Evaluates it for the parameters of the task that has the condition. Raises `InputError` for a parameter
+            without a value, and for values that cannot be compared.
     """
 
     text: str
     value: Callable[[Mapping[str, Any]], bool]
 
     def __str__(self) -> str:
-        """The condition as its author thinks of it: ``add-Output > 3``."""
+        """The condition as its author writes it: ``add-Output > 3``."""
         return _CHANNEL.sub(r"\1", _CHANNEL_AS_INT.sub(r"\1", self.text))
 
 
@@ -62,7 +74,7 @@ def parse_condition(text: str) -> Condition:
         The condition, ready to be evaluated.
 
     Raises:
-        InputError: The text is no condition that the KFP compiler writes.
+        InputError: The KFP compiler writes no such condition.
     """
     parser = _Parser(text)
     value = parser.either()
@@ -81,8 +93,8 @@ class _Parser:
             match = _TOKEN.match(text, at)
             if match is None:
                 raise self._error(text[at:].strip())
-            assert match.lastgroup is not None
-            self._tokens.append((match.lastgroup, match.group(match.lastgroup)))
+            kind = match.lastgroup or ""
+            self._tokens.append((kind, match.group(kind)))
             at = match.end()
 
     def _error(self, at: str) -> InputError:
@@ -112,11 +124,13 @@ class _Parser:
 
     def _comparison(self) -> _Value:
         left = self._operand()
-        operator = self._next(*_COMPARE)
-        if operator is None:
+        sign = self._next(*_COMPARE)
+        if sign is None:
             return left
-        right, compare = self._operand(), _COMPARE[operator]
-        return lambda parameters: compare(left(parameters), right(parameters))
+        right = self._operand()
+        if isinstance(left, _Constant) and isinstance(right, _Constant):
+            _compare(sign, left.value, right.value)  # what can never be compared is known before the run
+        return lambda parameters: _compare(sign, left(parameters), right(parameters))
 
     def _operand(self) -> _Value:
         if self._next("!"):
@@ -128,17 +142,16 @@ class _Parser:
         if cast:
             if not self._next("("):
                 raise self._error(cast)
-            convert, inner = (int if cast == "int" else float), self._closed(self.either())
-            return lambda parameters: convert(inner(parameters))
+            inner = self._closed(self.either())
+            return lambda parameters: _convert(cast, inner(parameters))
         if not self._tokens:
             raise self._error("its end")
         kind, text = self._tokens.pop(0)
         if kind == "parameter":
-            return lambda parameters: _given(parameters, text)
+            return lambda parameters: _parameter(parameters, text)
         if kind == "operator" or text in ("int", "double"):
             raise self._error(text)
-        constant = _constant(kind, text)
-        return lambda _parameters: constant
+        return _Constant(_literal(kind, text))
 
     def _closed(self, value: _Value) -> _Value:
         if not self._next(")"):
@@ -154,7 +167,7 @@ def _disjunction(left: _Value, right: _Value) -> _Value:
     return lambda parameters: left(parameters) or right(parameters)
 
 
-def _constant(kind: str, text: str) -> Any:
+def _literal(kind: str, text: str) -> Any:
     if kind == "string":
         return text
     if kind == "word":
@@ -162,7 +175,27 @@ def _constant(kind: str, text: str) -> Any:
     return float(text) if any(sign in text for sign in ".e") else int(text)
 
 
-def _given(parameters: Mapping[str, Any], name: str) -> Any:
+def _parameter(parameters: Mapping[str, Any], name: str) -> Any:
     if parameters.get(name) is None:
         raise InputError(f"a condition needs {name!r}, which has no value")
     return parameters[name]
+
+
+def _compare(sign: str, left: Any, right: Any) -> bool:
+    """Compare as CEL does: numbers with numbers, and anything else with its own kind."""
+    numbers = all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (left, right))
+    if not numbers and type(left) is not type(right):
+        if sign in ("==", "!="):
+            return sign == "!="
+        raise InputError(f"cannot compare {left!r} and {right!r}: they are of different types")
+    try:
+        return bool(_COMPARE[sign](left, right))
+    except TypeError:
+        raise InputError(f"{left!r} and {right!r} have no order, {sign} cannot compare them") from None
+
+
+def _convert(cast: str, value: Any) -> int | float:
+    try:
+        return int(value) if cast == "int" else float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{value!r} is not a number, {cast}() cannot convert it") from None

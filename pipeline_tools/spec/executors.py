@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pipeline_tools.errors import InputError
-from pipeline_tools.local.placeholders import check_placeholders
-from pipeline_tools.local.requirements import imported_modules
+from pipeline_tools.spec.imports import imported_modules
+from pipeline_tools.spec.placeholders import check_placeholders, structure, texts
 
 _EXECUTOR_MODULE = "kfp.dsl.executor_main"
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,13 @@ class Function:
         source: The module that holds the function, as text.
         args: Arguments for KFP's executor.
         requirements: What it wants installed.
+        imports: The modules outside the standard library that the function imports, in the order of the text.
     """
 
     source: str
     args: tuple[str, ...]
     requirements: tuple[str, ...]
-
-    @property
-    def imports(self) -> list[str]:
-        """The modules outside the standard library that the function imports, in the order of the text."""
-        return imported_modules(self.source, nested=True)
+    imports: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,8 @@ def read_executor(spec: Mapping[str, Any]) -> Executor:
     command = [str(part) for part in container.get("command", [])]
     args = [str(part) for part in container.get("args", [])]
     for part in args:
-        check_placeholders(part)
+        for text in texts(structure(part)):
+            check_placeholders(text)
     if not any(_EXECUTOR_MODULE in part for part in command):
         return _command(command, args, container.get("image", ""))
     if len(command) < 2 or _EXECUTOR_MODULE not in command[-2]:
@@ -94,18 +94,19 @@ def read_executor(spec: Mapping[str, Any]) -> Executor:
         )
     requirements = _requirements(command[:-2])
     _check_installed(requirements)
-    return Function(command[-1], tuple(args), tuple(requirements))
+    return Function(command[-1], tuple(args), tuple(requirements), tuple(imported_modules(command[-1], nested=True)))
 
 
 def _importer(spec: Mapping[str, Any]) -> Importer:
     if spec.get("downloadToWorkspace"):
-        raise InputError("download_to_workspace is not supported here; read the artifact where it lies")
+        raise InputError("download_to_workspace is not supported here; read the artifact from where it is")
     return Importer(spec["artifactUri"].get("constant"), spec["typeSchema"], spec.get("metadata", {}))
 
 
 def _command(command: list[str], args: list[str], image: str) -> Command:
     for part in command:
-        check_placeholders(part)
+        for text in texts(structure(part)):
+            check_placeholders(text)
     if not command:
         raise InputError(f"it runs the entry point of the image {image}; name a command, or run it in a cluster")
     if shutil.which(command[0]) is None and "{{" not in command[0]:
@@ -125,14 +126,9 @@ def _requirements(prefix: list[str]) -> list[str]:
 
 
 def _literals(line: str) -> list[str]:
-    found, at = [], 0
-    while at < len(line):
-        if line[at] in "'\"":
-            end = line.index(line[at], at + 1)
-            found.append(line[at + 1 : end])
-            at = end
-        at += 1
-    return found
+    if any(quote in _QUOTED.sub("", line) for quote in "'\""):
+        raise InputError(f"cannot read what it installs with pip: a quote is never closed in {line.strip()!r}")
+    return [text[1:-1] for text in _QUOTED.findall(line)]
 
 
 def _check_installed(requirements: list[str]) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pipeline_tools.errors import InputError
-from pipeline_tools.local.values import check_selector
 from pipeline_tools.spec.conditions import Condition, parse_condition
 from pipeline_tools.spec.executors import Executor, Function, read_executor
 from pipeline_tools.spec.platform import check_settings, settings_by_executor, time_limit
-
-_GROUP = re.compile(r"(condition|condition-branches|exit-handler|for-loop)-\d+")
+from pipeline_tools.spec.selectors import parse_selector
+from pipeline_tools.spec.tasks import dependencies, is_group, runs_after_failures, topological_order
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in the pipeline a task stands: what comes before and after its name in the name of its steps.
+class Position:
+    """Where a task is in the pipeline: what comes before and after its name in the name of its steps.
 
     Attributes:
         prefix: The nested pipelines around it, for example ``inner/``.
@@ -33,18 +30,13 @@ class Place:
         """Name a step: groups (conditions, exit handlers) leave no trace, names are unique without them."""
         return f"{self.prefix}{task}{self.suffix}"
 
-    def iteration(self, index: int) -> Place:
-        """Stand in an iteration of a loop."""
+    def iteration(self, index: int) -> Position:
+        """Give the position of an iteration of a loop."""
         return replace(self, suffix=f"{self.suffix}/{index}")
 
-    def inside(self, task: str) -> Place:
-        """Stand in the DAG of a task: a group of this pipeline, or a pipeline of its own."""
-        return self if is_group(task) else Place(self.name(task) + "/")
-
-
-def is_group(task: str) -> bool:
-    """Tell a group (a condition, a loop, an exit handler) from a nested pipeline, by the name the compiler gives it."""
-    return _GROUP.fullmatch(task) is not None
+    def inside(self, task: str) -> Position:
+        """Give the position of the tasks inside a task: a group of this pipeline, or a pipeline of its own."""
+        return self if is_group(task) else Position(self.name(task) + "/")
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ class Task:
         executor: What it executes, when it is a step.
         environment: Environment variables of the step.
         time_limit: Seconds that an attempt may take.
-        condition: When it is taken.
+        condition: When it runs.
     """
 
     name: str
@@ -79,7 +71,7 @@ class Task:
     @property
     def after(self) -> tuple[str, ...]:
         """Names of the tasks that must have ended before this one starts."""
-        return _after(self.spec)
+        return dependencies(self.spec)
 
     @property
     def iterator(self) -> Mapping[str, Any] | None:
@@ -90,8 +82,7 @@ class Task:
     @property
     def runs_anyway(self) -> bool:
         """Whether it runs even when something before it failed."""
-        strategy = self.spec.get("triggerPolicy", {}).get("strategy")
-        return bool(strategy == "ALL_UPSTREAM_TASKS_COMPLETED")
+        return runs_after_failures(self.spec)
 
 
 @dataclass(frozen=True)
@@ -106,15 +97,15 @@ class Dag:
     spec: Mapping[str, Any]
     tasks: tuple[Task, ...]
 
-    def steps(self, place: Place) -> Iterator[tuple[str, str]]:
+    def steps(self, position: Position) -> Iterator[tuple[str, str]]:
         """Give name and display name of the steps that are known before anything runs: what a loop repeats is not."""
         for task in self.tasks:
             if task.iterator:
                 continue
             if task.dag:
-                yield from task.dag.steps(place.inside(task.name))
+                yield from task.dag.steps(position.inside(task.name))
             else:
-                yield place.name(task.name), task.display_name
+                yield position.name(task.name), task.display_name
 
     def imports(self, known: Mapping[str, Any]) -> list[str]:
         """Find the modules that Python steps import which are sure to run, in the order in which steps can run.
@@ -152,11 +143,12 @@ def _is_true(condition: Condition, known: Mapping[str, Any]) -> bool:
         return False
 
 
-def read_plan(documents: Sequence[Mapping[str, Any]]) -> Dag:
+def read_plan(documents: Sequence[Mapping[str, Any]], where: str = "") -> Dag:
     """Read the graph of a pipeline.
 
     Args:
         documents: A KFP v2 ``PipelineSpec``, and what goes with it.
+        where: Names the file or the pipeline in errors.
 
     Returns:
         The DAG of the pipeline itself, with those of its groups and nested pipelines in it.
@@ -182,7 +174,7 @@ def read_plan(documents: Sequence[Mapping[str, Any]]) -> Dag:
                 condition = parse_condition(of["triggerPolicy"]["condition"])
             for source in of.get("inputs", {}).get("parameters", {}).values():
                 if source.get("parameterExpressionSelector"):
-                    check_selector(source["parameterExpressionSelector"])
+                    parse_selector(source["parameterExpressionSelector"])
             if "dag" in component:
                 dag = read(component["dag"], f"{label}/")
             else:
@@ -202,28 +194,14 @@ def read_plan(documents: Sequence[Mapping[str, Any]]) -> Dag:
 
     def read(dag: Mapping[str, Any], where: str) -> Dag:
         tasks = dag.get("tasks", {})
-        graph = {name: _after(of) for name, of in tasks.items()}
-        unknown = {before for after in graph.values() for before in after} - set(tasks)
-        if unknown:
-            raise InputError(f"depends on tasks that do not exist: {', '.join(sorted(unknown))}")
-        try:
-            order = list(TopologicalSorter(graph).static_order())
-        except CycleError as error:
-            raise InputError(f"its tasks wait for one another: {' -> '.join(error.args[1])}") from None
+        order = topological_order(tasks)
         return Dag(dag, tuple(task(name, where, tasks[name]) for name in order))
 
     root = read(spec["root"].get("dag", {}), "")
     if problems:
-        raise InputError("this pipeline cannot run on this machine:\n" + "\n".join(f"  {each}" for each in problems))
+        shown = "\n".join(f"  {each}" for each in problems)
+        raise InputError(f"{where or 'this pipeline'} cannot run on this machine:\n{shown}")
     return root
-
-
-def _after(task: Mapping[str, Any]) -> tuple[str, ...]:
-    inputs = task.get("inputs", {})
-    sources = [*inputs.get("parameters", {}).values(), *inputs.get("artifacts", {}).values()]
-    kinds = ("taskOutputParameter", "taskOutputArtifact", "taskFinalStatus")
-    given = [source[kind]["producerTask"] for source in sources for kind in kinds if kind in source]
-    return tuple(dict.fromkeys([*task.get("dependentTasks", []), *given]))
 
 
 def _check_outputs(component: Mapping[str, Any]) -> None:

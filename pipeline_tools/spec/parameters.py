@@ -12,58 +12,8 @@ from typing import Any
 import yaml
 
 from pipeline_tools.errors import InputError
-
-_NAMES = {
-    "STRING": "text",
-    "NUMBER_INTEGER": "a whole number",
-    "NUMBER_DOUBLE": "a number",
-    "BOOLEAN": "true or false",
-    "LIST": "a list, as JSON",
-    "STRUCT": "a mapping, as JSON",
-}
-
-
-_EXACT = 2**53  # beyond, not every whole number is a float
-
-
-def cast(value: Any, kind: str) -> Any:
-    """Give a value the Python type that its parameter type has in a step.
-
-    YAML and protobuf know one kind of number only, so that 3 arrives as 3.0. As in KFP's backend, text is read as
-    JSON where another type is wanted, and anything else is written as JSON where text is wanted.
-
-    Args:
-        value: A value as YAML or JSON reads it.
-        kind: A ``parameterType``, for example ``NUMBER_INTEGER``; empty where the type is not known.
-
-    Returns:
-        The value; whole numbers as ``int``, those of a ``NUMBER_DOUBLE`` as ``float``.
-
-    Raises:
-        InputError: Text that is no JSON stands where another type is wanted.
-    """
-    if value is None:
-        return None
-    if kind == "STRING":
-        return value if isinstance(value, str) else json.dumps(_plain(value))
-    if kind and isinstance(value, str):
-        try:
-            value = json.loads(value.lower() if kind == "BOOLEAN" else value)
-        except ValueError:
-            raise InputError(f"{value!r} is not {_NAMES.get(kind, kind)} ({kind})") from None
-    if kind == "NUMBER_DOUBLE" and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    return _plain(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value) if abs(value) < _EXACT else value
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value
+from pipeline_tools.spec.components import check_inputs
+from pipeline_tools.spec.types import DESCRIPTIONS, cast
 
 
 def parse_pairs(pairs: Sequence[str], definitions: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,8 +71,6 @@ def check_arguments(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> di
     Raises:
         InputError: A parameter is wrong, parameters do not go together, or the pipeline takes artifacts.
     """
-    from pipeline_tools.spec.components import check_inputs  # reads types by `cast` of this module
-
     inputs = spec["root"].get("inputDefinitions", {})
     parameters = complete(arguments, inputs.get("parameters", {}))
     needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
@@ -161,7 +109,7 @@ def complete(given: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[s
         if "defaultValue" in definition:
             values[name] = cast(definition["defaultValue"], definition["parameterType"])
         elif not definition.get("isOptional"):
-            wanted = _NAMES.get(definition["parameterType"], definition["parameterType"])
+            wanted = DESCRIPTIONS.get(definition["parameterType"], definition["parameterType"])
             problems.append(f"parameter {name!r} is required: give it {wanted}")
     if problems:
         raise InputError("\n".join(problems))
@@ -215,4 +163,4 @@ def _checked(name: str, definition: Mapping[str, Any], value: Any) -> Any:
 
 
 def _wrong_type(name: str, kind: str, value: Any) -> InputError:
-    return InputError(f"parameter {name!r} takes {_NAMES.get(kind, kind)} ({kind}), not {value!r}")
+    return InputError(f"parameter {name!r} takes {DESCRIPTIONS.get(kind, kind)} ({kind}), not {value!r}")

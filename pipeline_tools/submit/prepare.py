@@ -13,9 +13,10 @@ from typing import Any
 import yaml
 from kfp.dsl.base_component import BaseComponent
 
-from pipeline_tools.compiler.package import SPEC_MEMBER, as_package, read_documents, write_package
+from pipeline_tools.compiler.package import as_package, read_documents, write_package
 from pipeline_tools.errors import InputError
 from pipeline_tools.image import IMAGE
+from pipeline_tools.spec import SPEC_MEMBER
 from pipeline_tools.spec.parameters import check_arguments
 
 LARGEST_UPLOAD = 32 * 2**20

@@ -1,7 +1,8 @@
 import pytest
 
 from pipeline_tools.errors import InputError
-from pipeline_tools.local.placeholders import check_placeholders, expand, fill, fill_all
+from pipeline_tools.local.placeholders import expand, fill, fill_all
+from pipeline_tools.spec.placeholders import check_placeholders
 
 STEP = {
     "inputs": {
@@ -22,12 +23,12 @@ FACTS = {".pipeline_job_name": "run-1", ".workspace_path": "/w"}
     [
         ("plain {{x}} {{ $.y }}", "plain {{x}} {{ $.y }}"),
         ("{{$.inputs.parameters['n']}}", "3"),
-        ("<{{$.inputs.parameters['items']}}>", '<[1, "x"]>'),
+        ("<{{$.inputs.parameters['items']}}>", '<[1,"x"]>'),
         # What a value brings in is text, never a placeholder.
         ("{{$.inputs.parameters['text']}}!", 'a "b" {{$.pipeline_job_name}}!'),
-        ("{{$.inputs.parameters['absent']}}", "null"),
+        ("{{$.inputs.parameters['absent']}}", ""),
         ("{{$.inputs.artifacts['data'].path}} {{$.inputs.artifacts['data'].uri}}", "/in/data /in/data"),
-        ("{{$.inputs.artifacts['data'].metadata}}", '{"rows": 3}'),
+        ("{{$.inputs.artifacts['data'].metadata}}", '{"rows":3}'),
         ("{{$.inputs.artifacts['data'].name}}", "d"),
         ("{{$.outputs.parameters['out'].output_file}}", "/out/out"),
         ("{{$.outputs.artifacts['model'].path}}", "/out/model"),

@@ -3,7 +3,8 @@ import importlib.util
 import pytest
 
 from pipeline_tools.errors import MissingExtraError
-from pipeline_tools.local.requirements import check_extras, imported_modules
+from pipeline_tools.local.requirements import check_extras
+from pipeline_tools.spec.imports import imported_modules
 
 SOURCE = """
 import json, a.b

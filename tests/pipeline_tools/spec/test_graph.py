@@ -3,7 +3,7 @@ from kfp import dsl
 
 from pipeline_tools.compiler import read_documents, read_spec
 from pipeline_tools.errors import InputError
-from pipeline_tools.spec.graph import Place, read_plan
+from pipeline_tools.spec.graph import Position, read_plan
 from tests.pipeline_tools.local import pipelines
 
 
@@ -56,7 +56,7 @@ def test_importer_to_a_workspace_is_refused():
 
 
 def test_steps_come_in_an_order_in_which_they_can_run():
-    names = [name for name, _ in read_plan(read_documents(pipelines.chain)).steps(Place())]
+    names = [name for name, _ in read_plan(read_documents(pipelines.chain)).steps(Position())]
     assert names.index("make") < names.index("read")
 
 

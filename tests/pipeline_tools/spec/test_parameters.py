@@ -1,7 +1,8 @@
 import pytest
 
 from pipeline_tools.errors import InputError
-from pipeline_tools.spec.parameters import cast, complete, parse_pairs, read_file
+from pipeline_tools.spec.parameters import complete, parse_pairs, read_file
+from pipeline_tools.spec.types import cast
 
 DEFINITIONS = {
     "train_steps": {"parameterType": "NUMBER_INTEGER", "defaultValue": 1000.0, "isOptional": True},
@@ -98,7 +99,7 @@ def test_literals():
         (3.0, "NUMBER_INTEGER", 3),
         (3, "NUMBER_DOUBLE", 3.0),
         (1.0, "STRING", "1"),
-        ({"a": 1.0}, "STRING", '{"a": 1}'),
+        ({"a": 1.0}, "STRING", '{"a":1}'),
         ("[1, 2]", "LIST", [1, 2]),
         ("True", "BOOLEAN", True),
         ("4", "NUMBER_INTEGER", 4),
