@@ -1,25 +1,34 @@
-"""Judge a model with TensorFlow Model Analysis, slice by slice."""
+"""Evaluate a model with TensorFlow Model Analysis, slice by slice."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.analysis.config import load_eval_config, slice_columns
 from components.analysis.on_workers import evaluate_on_workers
-from components.analysis.predict import PREDICTIONS, Predictor, as_extracts, predictions_name
-from components.analysis.verdict import judge
-from components.lib.artifacts.evaluation import BASELINES, FEATURES, VERDICT, read_evaluation
+from components.analysis.predict import Predictor, as_extracts, predictions_name
+from components.analysis.verdict import decide
+from components.lib.artifacts.evaluation import (
+    BASELINES,
+    FEATURES,
+    VERDICT,
+    Evaluation,
+    Predictions,
+    area_metrics,
+    read_evaluation,
+    read_predictions,
+)
 from components.lib.artifacts.examples import read_batches, read_schema, read_schema_text, split_files
 from components.lib.beam.options import BeamOptions
 from components.lib.beam.paths import check_paths
@@ -46,7 +55,7 @@ def analyze(
     rule_value: str = "",
     options: BeamOptions | None = None,
 ) -> dict[str, Any]:
-    """Judge a model on the eval split.
+    """Evaluate a model on the eval split.
 
     Args:
         examples: Directory of an `examples` artifact.
@@ -83,47 +92,60 @@ def analyze(
             asked = (model, read_schema_text(examples), label_key, columns)
             evaluate_on_workers(files, config, asked, place, rows=_ROWS, options=options)
         else:
-            _evaluate_here(files, config, predictor, Path(place))
+            _evaluate_in_process(files, config, predictor, Path(place))
         with local_copy(place) as directory:
-            labels = _check_labels(directory / PREDICTIONS, label_key)
-            verdict = judge(tfma.load_validation_result(str(directory)), _count_thresholds(config))
-            baselines = {MAJORITY: describe(labels, majority_predictions(labels))}
-            if rule is not None:
-                baselines[rule_name(rule_column, rule_value)] = describe(labels, rule)
-            added = {VERDICT: verdict.as_dict(), BASELINES: baselines, FEATURES: predictor.features}
+            evaluated = read_evaluation(directory)
+            predictions = read_predictions(directory)
+            _check_labels(predictions, label_key)
+            verdict = decide(
+                tfma.load_validation_result(str(directory)),
+                _count_thresholds(config),
+                classes=evaluated.classes,
+                areas=area_metrics(config),
+            )
+            evaluated = replace(
+                evaluated,
+                verdict=verdict.as_dict(),
+                baselines=_baselines(predictions, {rule_name(rule_column, rule_value): rule}),
+                features=tuple(predictor.features),
+            )
+            added = {VERDICT: evaluated.verdict, BASELINES: evaluated.baselines, FEATURES: evaluated.features}
             for name, content in added.items():
                 text = json.dumps(content, indent=2) + "\n"
                 (directory / name).write_text(text, encoding="utf-8")
                 if str(directory) != place:
                     write_text(join(place, name), text)
-            result = tfma.load_eval_result(str(directory))
             if report is not None:
-                write_page(render({"The model": read_evaluation(directory)}, title="Model analysis"), report)
+                write_page(render({"The model": evaluated}, title="Model analysis"), report)
     print(verdict.reason, flush=True)  # noqa: T201
-    return {"verdict": verdict, **_overall(result)}
+    return {"verdict": verdict, **_overall(evaluated)}
 
 
-def _evaluate_here(files: list[str], config: config_pb2.EvalConfig, predictor: Predictor, directory: Path) -> None:
+def _evaluate_in_process(
+    files: list[str], config: config_pb2.EvalConfig, predictor: Predictor, directory: Path
+) -> None:
     """Write predictions and TFMA's result from this process."""
     for name in files:
         predictor.predict_file(name, predictions_name(directory, name))
-    _check_labels(directory / PREDICTIONS, predictor.label_key)  # before TFMA takes its time
+    _check_labels(read_predictions(directory), predictor.label_key)  # before TFMA takes its time
     _run_tfma([predictions_name(directory, name) for name in files], config, str(directory))
 
 
-def _check_labels(predictions: Path, label_key: str) -> np.ndarray[Any, Any]:
-    labels: np.ndarray[Any, Any] = np.concatenate(
-        [pq.read_table(path, columns=[label_key]).column(0).to_numpy() for path in sorted(predictions.iterdir())]
-    )
-    found = np.unique(labels).tolist()
-    if not set(found) <= {0.0, 1.0}:
-        raise InputError(f"label {label_key!r} of split 'eval' must be 0 or 1, and takes {found[:5]}")
-    if len(found) < 2:
+def _check_labels(predictions: Predictions, label_key: str) -> None:
+    values = np.unique(predictions.labels).tolist()
+    if not set(values) <= {0.0, 1.0}:
+        raise InputError(f"label {label_key!r} of split 'eval' must be 0 or 1, and takes {values[:5]}")
+    if len(values) < 2:
         raise InputError(
-            f"all labels ({label_key!r}) of split 'eval' are {found[0]:g}: a model cannot be judged on one class. "
-            "Take more rows or another window"
+            f"all labels ({label_key!r}) of split 'eval' are {values[0]:g}: a model cannot be evaluated on one class. "
+            "Use more rows or another window"
         )
-    return labels
+
+
+def _baselines(predictions: Predictions, rules: dict[str, np.ndarray[Any, Any] | None]) -> dict[str, Any]:
+    labels, weights = predictions.labels, predictions.weights
+    said = {MAJORITY: majority_predictions(labels, weights), **rules}
+    return {name: describe(labels, each, weights) for name, each in said.items() if each is not None}
 
 
 def _run_tfma(predictions: list[str], config: config_pb2.EvalConfig, output: str) -> None:
@@ -146,37 +168,20 @@ def _count_thresholds(config: config_pb2.EvalConfig) -> int:
     )
 
 
-def _overall(result: Any) -> dict[str, Any]:
-    metrics = {
-        name: value["doubleValue"]
-        for name, value in result.get_metrics_for_slice().items()
-        if math.isfinite(value.get("doubleValue", math.nan))
-    }
-    of_all = dict(result.plots).get(()) or {}  # TFMA writes None where the config asks for no plot
-    plots = of_all.get("", {}).get("", {})
-    if "confusionMatrixAtThresholds" not in plots:
+def _overall(evaluated: Evaluation) -> dict[str, Any]:
+    metrics = {name: value for name, value in evaluated.overall.items() if math.isfinite(value)}
+    if not evaluated.matrices:
         return {"metrics": metrics}
-    # JSON leaves out zeros, so that every field is asked for with a default. The outermost thresholds lie a little
-    # outside of 0 and 1, and are finite, as the Pipelines UI needs them.
-    matrices = sorted(
-        plots["confusionMatrixAtThresholds"]["matrices"], key=lambda matrix: -float(matrix.get("threshold", 0))
-    )
-    counts = [
-        [float(matrix.get(key, 0)) for key in ("trueNegatives", "falsePositives", "falseNegatives", "truePositives")]
-        for matrix in matrices
-    ]
-    thresholds = [float(matrix.get("threshold", 0)) for matrix in matrices]
-    middle = min(range(len(thresholds)), key=lambda at: abs(thresholds[at] - 0.5))
-    true_negatives, false_positives, false_negatives, true_positives = counts[middle]
+    # The outermost thresholds are a little outside of 0 and 1, and finite, as the Pipelines UI expects them.
+    matrices = evaluated.matrices[::-1]
+    middle = min(matrices, key=lambda matrix: abs(matrix.threshold - 0.5))
+    rows = (middle.true_negatives, middle.false_positives), (middle.false_negatives, middle.true_positives)
     return {
         "metrics": metrics,
         "roc": {
-            "fpr": [fp / (tn + fp) for tn, fp, _, _ in counts],
-            "tpr": [tp / (fn + tp) for _, _, fn, tp in counts],
-            "threshold": thresholds,
+            "fpr": [each.false_positives / (each.true_negatives + each.false_positives) for each in matrices],
+            "tpr": [each.true_positives / (each.false_negatives + each.true_positives) for each in matrices],
+            "threshold": [each.threshold for each in matrices],
         },
-        "confusion_matrix": [
-            [int(true_negatives), int(false_positives)],
-            [int(false_negatives), int(true_positives)],
-        ],
+        "confusion_matrix": [[int(count) if count.is_integer() else count for count in row] for row in rows],
     }

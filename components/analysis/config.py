@@ -19,7 +19,7 @@ def load_eval_config(name: str, label_key: str) -> config_pb2.EvalConfig:
         label_key: The label among the transformed features.
 
     Returns:
-        The config, judging the columns ``label_key`` and ``probability``.
+        The config, for the columns ``label_key`` and ``probability``.
 
     Raises:
         InputError: There is no such config, or it cannot be read.
@@ -31,7 +31,7 @@ def load_eval_config(name: str, label_key: str) -> config_pb2.EvalConfig:
     except text_format.ParseError as error:
         raise InputError(f"eval_config={name}: not a TFMA EvalConfig in text form: line {error}") from error
     if not config.metrics_specs:
-        raise InputError(f"eval_config={name}: names no metrics (metrics_specs), so there is nothing to judge by")
+        raise InputError(f"eval_config={name}: names no metrics (metrics_specs), so that nothing can be evaluated")
     del config.model_specs[:]
     config.model_specs.add(label_key=label_key, prediction_key=OUTPUT)
     return config

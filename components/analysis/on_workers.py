@@ -1,4 +1,4 @@
-"""Predict and judge by one Beam job, whose workers read and write the artifacts themselves."""
+"""Predict and evaluate by one Beam job, whose workers read and write the artifacts themselves."""
 
 from __future__ import annotations
 

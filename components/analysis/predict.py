@@ -13,13 +13,11 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
+from components.lib.artifacts.evaluation import PREDICTIONS
 from components.lib.artifacts.examples import KEY_COLUMN, as_lists, read_batches
 from components.training.export import OUTPUT
 from pipeline_tools.errors import InputError
 from pipeline_tools.paths import join, open_write
-
-PREDICTIONS = "predictions"
-"""Where an evaluation holds them: a Parquet file for each file of examples."""
 
 
 class Predictor:

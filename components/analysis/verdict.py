@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tensorflow_model_analysis.proto import validation_result_pb2
+
+from components.lib.artifacts.slices import SliceKey, slice_name
 
 
 @dataclass(frozen=True)
@@ -27,29 +30,45 @@ class Verdict:
         return asdict(self)
 
 
-def judge(validation: validation_result_pb2.ValidationResult, thresholds: int) -> Verdict:
+def decide(
+    validation: validation_result_pb2.ValidationResult,
+    thresholds: int,
+    *,
+    classes: Mapping[SliceKey, tuple[float, float]],
+    areas: Collection[str],
+) -> Verdict:
     """Turn TFMA's validation result into a verdict.
 
     Args:
         validation: What ``tfma.load_validation_result`` returns.
         thresholds: How many thresholds the eval config sets.
+        classes: By slice, how many negatives and positives. In a slice of one class an area under a curve is
+            undefined, so that a threshold on it is not checked there.
+        areas: Names of the metrics that are areas under curves.
 
     Returns:
         The verdict. A config without thresholds blesses nothing.
     """
-    failures = [
-        f"{failure.metric_key.name} of {_slice_name(of_slice.slice_key)}: {_miss(failure)}"
-        for of_slice in validation.metric_validations_per_slice
-        for failure in of_slice.failures
-    ]
+    failures, unchecked = [], set()
+    for of_slice in validation.metric_validations_per_slice:
+        key = _slice_key(of_slice.slice_key)
+        for failure in of_slice.failures:
+            if failure.metric_key.name in areas and min(classes.get(key, (1, 1))) == 0:
+                unchecked.add(key)
+            else:
+                failures.append(f"{failure.metric_key.name} of {slice_name(key)}: {_miss(failure)}")
     if not thresholds:
         return Verdict(False, "not blessed: the eval config sets no threshold", [])
     if failures:
         return Verdict(False, f"not blessed: {'; '.join(failures)}", failures)
-    if not validation.validation_ok:
+    if validation.missing_slices or validation.missing_cross_slices or not (validation.validation_ok or unchecked):
         return Verdict(False, "not blessed: a slice that a threshold names is not in the data", [])
     met = "its threshold" if thresholds == 1 else f"all {thresholds} thresholds"
-    return Verdict(True, f"blessed: meets {met} of the eval config", [])
+    reason = f"blessed: meets {met} of the eval config"
+    if unchecked:
+        slices = "one slice, which holds" if len(unchecked) == 1 else f"{len(unchecked):,} slices, each of which holds"
+        reason += f"; the AUC was not checked in {slices} one class only"
+    return Verdict(True, reason, [])
 
 
 def _miss(failure: validation_result_pb2.ValidationFailure) -> str:
@@ -65,9 +84,6 @@ def _miss(failure: validation_result_pb2.ValidationFailure) -> str:
     return f"{value:.4g}, must be {needed}" + (f" ({failure.message})" if failure.message else "")
 
 
-def _slice_name(key: Any) -> str:
-    parts = []
-    for single in key.single_slice_keys:
-        value = getattr(single, single.WhichOneof("kind"))
-        parts.append(f"{single.column}={value.decode() if isinstance(value, bytes) else value}")
-    return ", ".join(parts) or "all examples"
+def _slice_key(key: Any) -> SliceKey:
+    values = ((single.column, getattr(single, single.WhichOneof("kind"))) for single in key.single_slice_keys)
+    return tuple((column, value.decode() if isinstance(value, bytes) else value) for column, value in values)

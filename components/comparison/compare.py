@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.lib.artifacts.evaluation import read_evaluation
-from components.lib.artifacts.examples import KEY_COLUMN
+from components.lib.artifacts.evaluation import read_evaluation, read_predictions
 from components.lib.report.page import render
 from components.lib.report.view import write_page
 from components.lib.stats.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
-from components.lib.stats.resample import Interval, Statistic, auc_statistic, bootstrap, mean_statistic
+from components.lib.stats.estimates import Interval
+from components.lib.stats.resample import Statistic, auc_statistic, bootstrap, mean_statistic
 from components.lib.stats.scores import log_losses, tfma_levels
 from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError
 
 RESAMPLES = 1000
 COMPARISON_FILE = "comparison.json"
-PROBABILITY = "probability"
 
 Array = np.ndarray[Any, Any]
 
@@ -65,11 +61,13 @@ def compare(
     labels: Array | None = None
     scores: dict[str, Array] = {}
     for name, evaluation in evaluations.items():
-        table = _predictions(evaluation)
-        if not table.column(KEY_COLUMN).equals(keys):
+        predictions = read_predictions(evaluation)
+        if not predictions.keys.equals(keys):
             raise InputError(f"{evaluation}: the predictions of {name!r} are not of the eval split of {examples}")
-        labels = table.column(label_key).to_numpy()
-        scores[name] = table.column(PROBABILITY).to_numpy()
+        if predictions.label_key != label_key:
+            raise InputError(f"label_key={label_key}: {evaluation} is of the label {predictions.label_key}")
+        labels = predictions.labels
+        scores[name] = predictions.scores
     assert labels is not None
 
     named = rule_name(rule_column, rule_value)
@@ -107,13 +105,6 @@ def compare(
         write_page(render(models, title=f"{first} and {second}", comparison=result), report)
     print(result["conclusion"], flush=True)  # noqa: T201
     return result
-
-
-def _predictions(evaluation: str) -> pa.Table:
-    files = sorted((Path(evaluation) / "predictions").glob("*.parquet"))
-    if not files:
-        raise InputError(f"{evaluation}: no predictions in it; was it written by tfma_analyze?")
-    return pa.concat_tables([pq.read_table(path) for path in files]).combine_chunks()
 
 
 def _statistics(labels: Array, scores: Array) -> dict[str, Statistic]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,41 +15,59 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.lib.artifacts.examples import KEY_COLUMN
+from components.lib.artifacts.slices import SliceKey, group_rows, is_plain
+from components.lib.stats.estimates import Interval
 from components.lib.stats.scores import tfma_levels
 from pipeline_tools.errors import InputError
 
 Array = np.ndarray[Any, Any]
-SliceKey = tuple[tuple[str, Any], ...]
 
 EVAL_CONFIG_FILE = "eval_config.json"
 """What makes a directory a TFMA result."""
 
+PREDICTIONS = "predictions"
+"""Where `tfma_analyze` writes a row for each eval example: a Parquet file for each file of examples."""
+
+WEIGHT_COLUMN = "example_weight"
+"""Column of the predictions that says how much an example counts, where the eval config weights examples."""
+
 VERDICT, BASELINES, FEATURES = "verdict.json", "baselines.json", "features.json"
-"""What `tfma_analyze` adds to it."""
+"""What else `tfma_analyze` adds to TFMA's result."""
 
 COUNT = "example_count"
+
+_AREA_METRICS = {"AUC": "auc", "AUCPrecisionRecall": "auc_precision_recall"}
+"""TFMA's classes of metrics that one class of labels leaves undefined, with the names that they have by default."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model said of each eval example.
+    """What a model predicts for each eval example.
 
     Attributes:
         keys: Of the examples, shape (n,).
         labels: 0 or 1, shape (n,).
         scores: Probability of 1, shape (n,).
-        groups: By slice, where its examples are in the other three.
+        groups: By slice, the positions of its examples in the other arrays.
+        weights: How much each example counts, shape (n,); None where all count alike.
+        label_key: What the label is called.
     """
 
     keys: pa.ChunkedArray
     labels: Array
     scores: Array
-    groups: Mapping[SliceKey, Array]
+    groups: Mapping[SliceKey, Array] = field(default_factory=dict)
+    weights: Array | None = None
+    label_key: str = ""
 
     @cached_property
     def levels(self) -> Array:
         """The scores as TFMA's AUC tells them apart, so that an interval is around the area that TFMA gives."""
         return tfma_levels(self.scores)
+
+    def weights_of(self, rows: Array) -> Array | None:
+        """Give the weights of some examples; None where all count alike."""
+        return None if self.weights is None else self.weights[rows]
 
 
 @dataclass(frozen=True)
@@ -84,12 +102,13 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model, judged.
+    """How a model does on the eval examples.
 
     Attributes:
         directory: Where this was read from.
-        metrics: By slice and name, exactly as ``tfma.load_eval_result`` gives them; the empty key is all examples.
-        bounds: By slice and name, the interval that TFMA itself computed, where the eval config asks for that.
+        metrics: By slice and name, exactly as ``tfma.load_eval_result`` gives them; the empty key is all examples. An
+            area under a curve is NaN in slices of one class, for which TFMA gives 0.
+        intervals: By slice and name, the interval that TFMA itself computed, where the eval config asks for that.
         classes: By slice, how many negatives and positives, where that is known.
         matrices: Of all examples, by ascending threshold; empty where the eval config asks for no curve.
         buckets: Of all examples, likewise, those that are not empty.
@@ -102,7 +121,7 @@ class Evaluation:
 
     directory: Path
     metrics: Mapping[SliceKey, Mapping[str, float]]
-    bounds: Mapping[SliceKey, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    intervals: Mapping[SliceKey, Mapping[str, Interval]] = field(default_factory=dict)
     classes: Mapping[SliceKey, tuple[float, float]] = field(default_factory=dict)
     matrices: tuple[Matrix, ...] = ()
     buckets: tuple[Bucket, ...] = ()
@@ -144,35 +163,33 @@ def read_evaluation(directory: str | Path) -> Evaluation:
         raise InputError(f"{directory}: the TFMA result holds no metrics; did the evaluation end?")
 
     metrics: dict[SliceKey, dict[str, float]] = {}
-    bounds: dict[SliceKey, dict[str, tuple[float, float]]] = {}
+    intervals: dict[SliceKey, dict[str, Interval]] = {}
     for key, by_output in result.slicing_metrics:
         metrics[key] = {}
         for name, value in _named(by_output):
             number = _number(value)
             if number is not None:
                 metrics[key][name] = number
-            if "boundedValue" in value:
-                bounded = value["boundedValue"]
-                ends = float(bounded.get("lowerBound", math.nan)), float(bounded.get("upperBound", math.nan))
-                if all(math.isfinite(end) for end in ends):
-                    bounds.setdefault(key, {})[name] = ends
+                if interval := _tfma_interval(number, value):
+                    intervals.setdefault(key, {})[name] = interval
     plots = {key: dict(_named(by_output)) for key, by_output in result.plots}
-    classes = {key: found for key, plot in plots.items() if (found := _classes(_matrices(plot)))}
-    predictions = _read_predictions(path, [key for key in metrics if _is_plain(key)], metrics)
+    classes = {key: counts for key, plot in plots.items() if (counts := _classes(_matrices(plot)))}
+    predictions = _group_predictions(path, metrics) if predictions_files(path) else None
     if predictions:
         classes |= {
             key: (len(rows) - positives, positives)
             for key, rows in predictions.groups.items()
             for positives in [float(predictions.labels[rows].sum())]
         }
+    _leave_out_undefined(metrics, intervals, classes, area_metrics(result.config))
     return Evaluation(
         directory=path,
         metrics=metrics,
-        bounds=bounds,
+        intervals=intervals,
         classes=classes,
         matrices=_matrices(plots.get((), {})),
         buckets=_buckets(plots.get((), {})),
-        verdict=_read_json(path / VERDICT),
+        verdict=read_verdict(path) if (path / VERDICT).is_file() else None,
         baselines=_read_json(path / BASELINES) or {},
         features=tuple(_read_json(path / FEATURES) or ()),
         predictions=predictions,
@@ -184,37 +201,78 @@ def read_evaluation(directory: str | Path) -> Evaluation:
     )
 
 
-def slice_name(key: SliceKey) -> str:
-    """Name a slice for a person.
+def read_verdict(directory: str | Path) -> dict[str, Any]:
+    """Read whether the model is blessed, and why.
 
     Args:
-        key: As TFMA gives it: pairs of column and value, or two such keys, where slices are set against each other.
+        directory: Of an `evaluation` artifact.
 
     Returns:
-        For example ``trip_start_day = 3, trip_start_month = 1``.
+        ``blessed`` (true or false), ``reason`` (a sentence) and ``failures`` (thresholds missed, a text each).
+
+    Raises:
+        InputError: There is no verdict, or it cannot be read.
     """
-    if not _is_plain(key):
-        return " against ".join(slice_name(part) for part in key)  # type: ignore[arg-type]
-    return ", ".join(f"{column} = {value if value != '' else '(empty)'}" for column, value in key) or "all examples"
+    path = Path(directory) / VERDICT
+    try:
+        verdict = json.loads(path.read_text(encoding="utf-8"))
+        return {**verdict, "blessed": bool(verdict["blessed"]), "reason": str(verdict["reason"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: no verdict to read, so this is no evaluation of tfma_analyze: {error}") from None
 
 
-def slice_columns(key: SliceKey) -> str:
-    """Name what a slice is made from: slices of one spec answer alike.
+def predictions_files(directory: str | Path) -> list[Path]:
+    """List the files of predictions in an evaluation, in the order of the examples' files; none of another's result."""
+    files = sorted((Path(directory) / PREDICTIONS).glob("*.parquet"))
+    return files if files and pq.read_schema(files[0]).names[:1] == [KEY_COLUMN] else []
+
+
+def read_predictions(directory: str | Path) -> Predictions:
+    """Read what a model predicts for each eval example.
 
     Args:
-        key: As TFMA gives it.
+        directory: Of an `evaluation` artifact.
 
     Returns:
-        For example ``trip_start_day x trip_start_month``.
+        The predictions, not grouped by slices.
+
+    Raises:
+        InputError: There are none.
     """
-    if not _is_plain(key):
-        return " against ".join(slice_columns(part) for part in key)  # type: ignore[arg-type]
-    return " x ".join(column for column, _ in key)
+    return _as_predictions(_predictions_table(directory))
 
 
-def _is_plain(key: SliceKey) -> bool:
-    """Tell a slice from a cross slice, which is a pair of slices."""
-    return all(len(part) == 2 and isinstance(part[0], str) for part in key)
+def area_metrics(config: Any) -> frozenset[str]:
+    """Name the areas under curves among the metrics of an eval config, which are undefined where there is one class.
+
+    Args:
+        config: A TFMA ``EvalConfig``.
+
+    Returns:
+        The metrics' names.
+    """
+    return frozenset(
+        json.loads(f"{{{metric.config}}}").get("name", _AREA_METRICS[metric.class_name])
+        for spec in config.metrics_specs
+        for metric in spec.metrics
+        if metric.class_name in _AREA_METRICS
+    )
+
+
+def _leave_out_undefined(
+    metrics: Mapping[SliceKey, dict[str, float]],
+    intervals: Mapping[SliceKey, dict[str, Interval]],
+    classes: Mapping[SliceKey, tuple[float, float]],
+    areas: frozenset[str],
+) -> None:
+    """Put NaN for the 0 that TFMA gives for areas of one class: such a slice is neither good nor bad."""
+    for key, (negatives, positives) in classes.items():
+        if min(negatives, positives) > 0 or key not in metrics:
+            continue
+        for name in metrics[key]:
+            if name.rpartition("/")[2] in areas:
+                metrics[key][name] = math.nan
+                intervals.get(key, {}).pop(name, None)
 
 
 def _named(by_output: Mapping[str, Mapping[str, Mapping[str, Any]]] | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -233,9 +291,15 @@ def _number(value: Mapping[str, Any]) -> float | None:
     return None
 
 
+def _tfma_interval(number: float, value: Mapping[str, Any]) -> Interval | None:
+    bounded = value.get("boundedValue", {})
+    ends = float(bounded.get("lowerBound", math.nan)), float(bounded.get("upperBound", math.nan))
+    return Interval(number, *ends) if all(math.isfinite(end) for end in ends) else None
+
+
 def _matrices(plot: Mapping[str, Mapping[str, Any]]) -> tuple[Matrix, ...]:
     # JSON leaves out zeros, so that every field is asked for with a default.
-    found = plot.get("confusionMatrixAtThresholds", {}).get("matrices", ())
+    at_thresholds = plot.get("confusionMatrixAtThresholds", {}).get("matrices", ())
     matrices = [
         Matrix(
             *(
@@ -243,7 +307,7 @@ def _matrices(plot: Mapping[str, Mapping[str, Any]]) -> tuple[Matrix, ...]:
                 for name in ("threshold", "trueNegatives", "falsePositives", "falseNegatives", "truePositives")
             )
         )
-        for each in found
+        for each in at_thresholds
     ]
     return tuple(sorted(matrices, key=lambda matrix: matrix.threshold))
 
@@ -256,7 +320,7 @@ def _classes(matrices: tuple[Matrix, ...]) -> tuple[float, float] | None:
 
 
 def _buckets(plot: Mapping[str, Mapping[str, Any]]) -> tuple[Bucket, ...]:
-    found = plot.get("calibrationHistogramBuckets", {}).get("buckets", ())
+    buckets = plot.get("calibrationHistogramBuckets", {}).get("buckets", ())
     return tuple(
         Bucket(
             count=count,
@@ -265,7 +329,7 @@ def _buckets(plot: Mapping[str, Mapping[str, Any]]) -> tuple[Bucket, ...]:
             low=max(0.0, float(each.get("lowerThresholdInclusive", 0))),
             high=min(1.0, float(each.get("upperThresholdExclusive", 1))),
         )
-        for each in found
+        for each in buckets
         if (count := float(each.get("numWeightedExamples", 0)))
     )
 
@@ -279,46 +343,34 @@ def _read_json(path: Path) -> Any:
         raise InputError(f"{path}: not JSON: {error}") from error
 
 
-def _read_predictions(
-    directory: Path, keys: list[SliceKey], metrics: Mapping[SliceKey, Mapping[str, float]]
-) -> Predictions | None:
-    files = sorted((directory / "predictions").glob("*.parquet"))
+def _predictions_table(directory: str | Path) -> pa.Table:
+    files = predictions_files(directory)
     if not files:
-        return None
-    table = pa.concat_tables([pq.read_table(path) for path in files]).combine_chunks()
-    if table.column_names[:1] != [KEY_COLUMN]:
-        return None  # a directory of another's making
-    _, label, score, *columns = table.column_names
-    groups = _group(table, columns, keys)
+        raise InputError(f"{directory}: no predictions in it; was it written by tfma_analyze?")
+    return pa.concat_tables([pq.read_table(path) for path in files]).combine_chunks()
+
+
+def _as_predictions(table: pa.Table) -> Predictions:
+    keys, labels, scores = table.columns[:3]
+    weighted = WEIGHT_COLUMN in table.column_names
+    weights = table.column(WEIGHT_COLUMN).to_numpy().astype(np.float64) if weighted else None
+    label_key = table.column_names[1]
+    return Predictions(keys, labels.to_numpy(), scores.to_numpy(), weights=weights, label_key=label_key)
+
+
+def _group_predictions(directory: Path, metrics: Mapping[SliceKey, Mapping[str, float]]) -> Predictions:
+    table = _predictions_table(directory)
+    predictions = _as_predictions(table)
+    columns = [name for name in table.column_names[3:] if name != WEIGHT_COLUMN]
+    groups = group_rows(table, columns, [key for key in metrics if is_plain(key)])
+
+    def count(rows: Array) -> float:
+        return len(rows) if predictions.weights is None else float(predictions.weights[rows].sum())
+
     # A slice whose rows cannot be found again exactly gets no interval rather than a wrong one.
-    exact = {key: rows for key, rows in groups.items() if metrics[key].get(COUNT, len(rows)) == len(rows)}
-    return Predictions(table.column(KEY_COLUMN), table.column(label).to_numpy(), table.column(score).to_numpy(), exact)
-
-
-def _group(table: pa.Table, columns: list[str], keys: list[SliceKey]) -> dict[SliceKey, Array]:
-    """Find the rows of each slice, sorting once for each set of columns."""
-    ids: dict[str, Array] = {}
-    numbers: dict[str, dict[str, int]] = {}
-    for name in columns:
-        encoded = table.column(name).combine_chunks().dictionary_encode()
-        ids[name] = encoded.indices.to_numpy()
-        numbers[name] = {str(value): number for number, value in enumerate(encoded.dictionary.to_pylist())}
-    by_columns: dict[tuple[str, ...], list[SliceKey]] = {}
-    for key in keys:
-        by_columns.setdefault(tuple(column for column, _ in key), []).append(key)
-    groups: dict[SliceKey, Array] = {}
-    for names, members in by_columns.items():
-        if not set(names) <= set(columns):
-            continue
-        code = np.zeros(table.num_rows, np.int64)
-        for name in names:
-            code = code * (len(numbers[name]) + 1) + ids[name]
-        order = np.argsort(code, kind="stable")
-        ordered = code[order]
-        for key in members:
-            wanted = 0
-            for name, value in key:
-                wanted = wanted * (len(numbers[name]) + 1) + numbers[name].get(str(value), len(numbers[name]))
-            start, end = np.searchsorted(ordered, [wanted, wanted + 1])
-            groups[key] = order[start:end]
-    return groups
+    exact = {
+        key: rows
+        for key, rows in groups.items()
+        if math.isclose(metrics[key].get(COUNT, count(rows)), count(rows), rel_tol=1e-5)
+    }
+    return replace(predictions, groups=exact)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from components.lib.artifacts.evaluation import read_verdict
 from pipeline_tools.errors import InputError
-
-VERDICT = "verdict.json"
 
 
 class NotBlessedError(InputError):
-    """The model was judged, and not blessed."""
+    """The model was evaluated, and is not blessed."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +46,8 @@ def check_blessing(evaluation: str, deploy_unblessed: bool) -> Blessing:
         NotBlessedError: The model is not blessed, and nobody lets it pass.
         InputError: The directory holds no verdict.
     """
-    path = Path(evaluation) / VERDICT
-    try:
-        verdict = json.loads(path.read_text(encoding="utf-8"))
-        blessed, reason = bool(verdict["blessed"]), str(verdict["reason"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no verdict to read, so this is no evaluation of tfma_analyze: {error}") from None
+    verdict = read_verdict(evaluation)
+    blessed, reason = verdict["blessed"], verdict["reason"]
     if not blessed and not deploy_unblessed:
         raise NotBlessedError(f"not deployed: {reason}. To deploy it all the same, set deploy_unblessed")
     return Blessing(blessed, reason, overridden=not blessed)

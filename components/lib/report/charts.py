@@ -12,8 +12,8 @@ from markupsafe import Markup
 from components.lib.artifacts.evaluation import Evaluation
 from components.lib.report.draw import WIDTH, Chart, Scale, linear, logarithmic, square_root, ticks
 from components.lib.report.text import minus, tick_text
-from components.lib.stats import intervals
-from components.lib.stats.intervals import Bounds
+from components.lib.stats.estimates import Interval
+from components.lib.stats.means import wilson
 
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 350.0, 26.0, 300.0
 """The inside of a square chart."""
@@ -27,13 +27,13 @@ class Estimate:
 
     Attributes:
         value: The number.
-        bounds: Its interval, where there is one.
+        interval: Its interval, where there is one.
         class_: How to paint it: ``m1``, ``m2`` … for a model, ``base`` for a baseline; ``worse``, ``better``, ``plain``
             for a slice.
     """
 
     value: float
-    bounds: Bounds | None
+    interval: Interval | None
     class_: str
 
 
@@ -90,7 +90,7 @@ def calibration(models: Mapping[str, Evaluation]) -> Markup:
     width = 1 / len(models)
     for number, evaluation in enumerate(models.values(), start=1):
         for bucket in evaluation.buckets:
-            low, high = intervals.wilson(bucket.label * bucket.count, bucket.count)
+            low, high = wilson(bucket.label * bucket.count, bucket.count).ends
             if not evaluation.weighted:
                 chart.line([(x(bucket.score), y(low)), (x(bucket.score), y(high))], f"whisker m{number}")
             wide = (x(bucket.high) - x(bucket.low)) * 0.8
@@ -128,7 +128,9 @@ def interval_chart(
     Returns:
         The chart.
     """
-    ends = [end for _, some in rows for each in some for end in (each.value, *(each.bounds or ()))]
+    estimates = [each for _, some in rows for each in some]
+    ends = [each.value for each in estimates]
+    ends += [end for each in estimates if each.interval for end in each.interval.ends]
     ends += [reference] if reference is not None else []
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     pad = (high - low) * 0.04 or 0.01
@@ -145,8 +147,8 @@ def interval_chart(
         chart.text(WIDTH - 8, y + 14, numbers, "number", "end")
         for at, each in enumerate(some):
             line = y + 22 + 8 * at
-            if each.bounds:
-                chart.line([(x(each.bounds[0]), line), (x(each.bounds[1]), line)], f"whisker {each.class_}")
+            if each.interval:
+                chart.line([(x(end), line) for end in each.interval.ends], f"whisker {each.class_}")
             chart.add(
                 "path", Markup("<title>{}: {}</title>").format(name, _said(each)),
                 d=f"M{x(each.value):.2f} {line:.2f}h0", class_=f"dot {each.class_}",
@@ -248,7 +250,7 @@ def _row_height(some: Sequence[Estimate]) -> float:
 
 def _said(each: Estimate) -> str:
     return f"{each.value:.4f}" + (
-        f", 95 % interval {each.bounds[0]:.4f} to {each.bounds[1]:.4f}" if each.bounds else ""
+        f", 95 % interval {each.interval.low:.4f} to {each.interval.high:.4f}" if each.interval else ""
     )
 
 

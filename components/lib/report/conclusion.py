@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.lib.artifacts.evaluation import COUNT, Evaluation
+from components.lib.report.measures import AUC, interval_of
 from components.lib.report.run import Run
-from components.lib.report.slices import AUC, bounds_of, primary_metric
+from components.lib.report.slices import primary_metric
 from components.lib.report.table import label
 
 
@@ -27,7 +28,7 @@ def conclusion(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] |
     sentences += (
         [str(comparison["conclusion"])] if comparison else [_of_model(name, each) for name, each in models.items()]
     )
-    return " ".join(sentences) or "This run judged no model."
+    return " ".join(sentences) or "This run evaluated no model."
 
 
 def _of_failure(run: Run) -> str:
@@ -41,18 +42,18 @@ def _of_failure(run: Run) -> str:
 def _of_model(name: str, evaluation: Evaluation) -> str:
     metric = primary_metric({name: evaluation})
     if not math.isfinite(evaluation.overall.get(metric, math.nan)):
-        return f"{name} was judged in {len(evaluation.metrics):,} slices, and not over all examples."
-    bounds = bounds_of(evaluation, (), metric)
+        return f"{name} was evaluated in {len(evaluation.metrics):,} slices, and not over all examples."
+    interval = interval_of(evaluation, (), metric)
     said = f"{name} reaches {label(metric)} {evaluation.overall[metric]:.4f}"
-    if bounds:
-        said += f" (95 % interval {bounds.low:.4f} to {bounds.high:.4f})"
+    if interval:
+        said += f" (95 % interval {interval.low:.4f} to {interval.high:.4f})"
     if COUNT in evaluation.overall:
         said += f" on {evaluation.overall[COUNT]:,.0f} eval examples"
     known = {rule: values["auc"] for rule, values in evaluation.baselines.items() if "auc" in values}
-    if metric == AUC and bounds and known:
+    if metric == AUC and interval and known:
         rule = max(known, key=lambda each: float(known[each]["value"]))
         best = known[rule]
-        clear = "clearly above" if bounds.low > best["high"] else "not clearly above"
+        clear = "clearly above" if interval.low > best["high"] else "not clearly above"
         said += f", {clear} the best baseline, “{rule}” ({best['value']:.4f})"
     return said + "."
 
@@ -64,7 +65,7 @@ def verdicts(models: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
         models: The evaluations by name.
 
     Returns:
-        ``model``, ``blessed`` (None where nobody judged) and ``reason``.
+        ``model``, ``blessed`` (None where there is no verdict) and ``reason``.
     """
     found: list[dict[str, Any]] = []
     for name, each in models.items():

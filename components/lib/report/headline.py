@@ -11,9 +11,10 @@ from markupsafe import Markup
 from components.lib.artifacts.evaluation import COUNT, Evaluation
 from components.lib.report import charts
 from components.lib.report.charts import Estimate
-from components.lib.report.slices import ACCURACY, AUC, LOG_LOSS, bounds_of, metric_names
+from components.lib.report.measures import ACCURACY, AUC, LOG_LOSS, interval_of
+from components.lib.report.slices import metric_names
 from components.lib.report.table import label
-from components.lib.stats.intervals import Bounds
+from components.lib.stats.estimates import Interval
 
 
 def headline(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | None, metric: str) -> dict[str, Any]:
@@ -25,8 +26,8 @@ def headline(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | N
         metric: The primary metric.
 
     Returns:
-        ``metrics``: their names for a person; ``rows``: ``name``, ``class`` and for each metric a value and its bounds;
-        ``difference``: the same of two compared models; ``examples``: how many; ``charts``.
+        ``metrics``: their names for a person; ``rows``: ``name``, ``class`` and for each metric a value and its
+        interval; ``difference``: the same of two compared models; ``examples``: how many; ``charts``.
     """
     names = [metric, *(name for name in metric_names(models) if name != metric)]
     plain = {AUC: "auc", ACCURACY: "accuracy", LOG_LOSS: "log_loss"}
@@ -36,20 +37,16 @@ def headline(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | N
         cells = []
         for metric_name in names:
             own = resampled.get(plain.get(metric_name, ""))
-            bounds = (
-                Bounds(own["low"], own["high"]) if own else bounds_of(each, (), metric_name) if each.overall else None
-            )
-            cells.append((_finite(each.overall.get(metric_name)), bounds))
+            interval = Interval(**own) if own else interval_of(each, (), metric_name) if each.overall else None
+            cells.append((_finite(each.overall.get(metric_name)), interval))
         rows.append({"name": name, "class": f"m{at}", "cells": cells})
     baselines = (comparison or {}).get("baselines") or next(iter(models.values())).baselines
     for name, values in baselines.items():
-        found = [values.get(plain.get(metric_name, "")) for metric_name in names]
-        cells = [(own["value"], Bounds(own["low"], own["high"])) if own else (None, None) for own in found]
+        cells = [_cell(values.get(plain.get(metric_name, ""))) for metric_name in names]
         rows.append({"name": name, "class": "base", "cells": cells})
     difference = None
     if comparison:
-        found = [comparison["difference"].get(plain.get(name, "")) for name in names]
-        difference = [(own["value"], Bounds(own["low"], own["high"])) if own else (None, None) for own in found]
+        difference = [_cell(comparison["difference"].get(plain.get(name, ""))) for name in names]
     return {
         "metrics": [label(name) for name in names],
         "rows": rows,
@@ -62,16 +59,20 @@ def headline(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | N
 def _headline_chart(rows: Sequence[Mapping[str, Any]], at: int, unit: str) -> Markup | None:
     """Draw one metric of all models and baselines, if it has intervals."""
     estimates = [
-        (row["name"], [Estimate(value, bounds, row["class"])])
+        (row["name"], [Estimate(value, interval, row["class"])])
         for row in rows
-        for value, bounds in row["cells"][at : at + 1]
+        for value, interval in row["cells"][at : at + 1]
         # What never varies, the 0.5 of a constant, would only squeeze the others together.
-        if value is not None and bounds is not None and bounds.high > bounds.low
+        if value is not None and interval is not None and interval.high > interval.low
     ]
     if not estimates:
         return None
     said = "; ".join(f"{name}: {some[0].value:.4f}" for name, some in estimates)
     return charts.interval_chart(f"{unit} of all examples", f"{said}.", estimates, unit=unit)
+
+
+def _cell(own: Mapping[str, float] | None) -> tuple[float | None, Interval | None]:
+    return (own["value"], Interval(**own)) if own else (None, None)
 
 
 def _finite(value: float | None) -> float | None:

@@ -19,9 +19,10 @@ from components.lib.report.data import Data, lay_out
 from components.lib.report.headline import headline
 from components.lib.report.run import Run
 from components.lib.report.slice_charts import slice_charts
-from components.lib.report.slices import SMALL, WORSE, Slice, judge_slices, primary_metric
+from components.lib.report.slices import SMALL, WORSE, Slice, describe_slices, primary_metric
 from components.lib.report.table import SHOWN, label, slice_table
 from components.lib.report.text import cell_text, memory, seconds
+from components.lib.stats.estimates import Interval
 
 Feature = Mapping[str, Any]
 """``name``, ``kind`` (``number`` or ``category``) and ``size``: how many ids, or None where that is unknown."""
@@ -67,7 +68,7 @@ def render(
     }
     if models:
         metric = primary_metric(models)
-        slices = judge_slices(models, metric)
+        slices = describe_slices(models, metric)
         context |= {
             "metric": label(metric),
             "headline": headline(models, comparison, metric),
@@ -78,6 +79,7 @@ def render(
             "table": slice_table(slices, models, metric),
             "counts": _count_notes(slices),
             "small": SMALL,
+            "tested": sum(each.p_value is not None for each in slices),
         }
     return _environment().get_template("page.html").render(context)
 
@@ -97,6 +99,7 @@ def _environment() -> Environment:
         "seconds": seconds,
         "memory": memory,
         "plain": _plain,
+        "interval": lambda cell: Interval(**cell),
     }
     environment.globals |= {
         "shown": SHOWN,

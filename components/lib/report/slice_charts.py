@@ -59,30 +59,34 @@ def slice_charts(models: Mapping[str, Evaluation], slices: Sequence[Slice], metr
 
 
 def _worst(slices: Sequence[Slice], names: list[str], metric: str, overall: float | None) -> Figure:
-    judged = [each for each in slices if not each.small]
+    large = [
+        each
+        for each in slices
+        if not each.small and any(math.isfinite(values.get(metric, math.nan)) for values in each.values.values())
+    ]
     rows = []
-    for each in judged[:WORST]:
+    for each in large[:WORST]:
         estimates = []
         for at, name in enumerate(names, start=1):
             class_ = PAINT.get(each.note, "plain") if len(names) == 1 else f"m{at}"
             if math.isfinite(value := each.values[name].get(metric, math.nan)):
-                estimates.append(Estimate(value, each.bounds[name], class_))
+                estimates.append(Estimate(value, each.intervals[name], class_))
         rows.append((each.name, estimates))
-    said = f"The {len(rows)} slices with the worst {label(metric)} among the {len(judged):,} large enough to judge."
+    said = f"The {len(rows)} slices with the worst {label(metric)} among the {len(large):,} with enough examples."
     heading = "Worst slices"
     return Figure(heading, said, charts.interval_chart(heading, said, rows, reference=overall, unit=label(metric)))
 
 
 def _surest(slices: Sequence[Slice], names: list[str], metric: str, paint: Mapping[str, str]) -> Figure:
     """Draw the differences that stand out most from their intervals."""
-    known = [
-        (abs(each.difference) / (each.difference_bounds.high - each.difference_bounds.low), each, each.difference)
+    tested = [
+        (each.p_value, each, each.difference)
         for each in slices
-        if not each.small and each.difference is not None and each.difference_bounds
+        if each.p_value is not None and each.difference is not None
     ]
     rows = [
-        (each.name, [Estimate(difference, each.difference_bounds, paint.get(each.note, "plain"))])
-        for _, each, difference in sorted(known, key=lambda item: -item[0])[:WORST]
+        (each.name, [Estimate(difference, each.difference_interval, paint.get(each.note, "plain"))])
+        for _, each, difference in sorted(tested, key=lambda item: (item[0], -abs(item[2])))[:WORST]
     ]
     said = f"{names[1]} minus {names[0]} in {label(metric)}, the surest differences first."
     heading = "Where they differ"
@@ -98,7 +102,7 @@ def _by_size(
     reference: float | None,
     unit: str,
 ) -> Figure:
-    """Draw slices by their size, on the scale of those large enough to judge: the others would squeeze them flat."""
+    """Draw slices by their size, on the scale of those with enough examples: the others would squeeze them flat."""
     known = [(each, value, class_) for each, value, class_ in values if each.examples and math.isfinite(value)]
     scale = [value for each, value, _ in known if not each.small] or [value for _, value, _ in known]
     scale += [] if reference is None else [reference]
@@ -112,5 +116,5 @@ def _by_size(
         else:
             outside += 1
     if outside:
-        said += f" {outside:,} that are too small to judge lie beyond this scale."
+        said += f" {outside:,} slices of too few examples are outside of this scale."
     return Figure(heading, said, charts.funnel(heading, said, points, reference=reference, unit=unit))

@@ -1,27 +1,27 @@
-"""What is said of each slice: its metrics, how sure they are, and whether it differs from the whole."""
+"""What the page says of each slice: its metrics, how sure they are, and whether it differs from the other examples."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from components.lib.artifacts.evaluation import COUNT, Evaluation, SliceKey, slice_columns, slice_name
-from components.lib.stats import intervals
-from components.lib.stats.intervals import Bounds, Placements
-from components.lib.stats.scores import log_losses
-
-AUC, ACCURACY, LOG_LOSS = "auc", "binary_accuracy", "binary_crossentropy"
+from components.lib.artifacts.evaluation import COUNT, Evaluation
+from components.lib.artifacts.slices import SliceKey, slice_columns, slice_name
+from components.lib.report.measures import ACCURACY, AUC, LOG_LOSS, Rest, interval_of, paired_difference
+from components.lib.stats.estimates import Interval
 
 LEAST_OF_A_CLASS = 10
-"""A slice with fewer examples than this of either label is too small to judge: an area under a curve of nine positives
+"""A slice with fewer examples than this of either label has too few to compare: an area under a curve of nine positives
 moves by a tenth when one of them does."""
 
 LEAST_EXAMPLES = 50
 """The same where only the number of examples is known."""
 
-SMALL, WORSE, BETTER = "too small to judge", "worse than overall", "better than overall"
+SMALL, WORSE, BETTER = "too few examples", "worse than the rest", "better than the rest"
+
+FALSE_DISCOVERIES = 0.05
+"""Of the slices that are marked, the share that is expected to be marked by luck."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,25 @@ class Slice:
         key: As TFMA gives it.
         examples: How many; None where TFMA was not asked.
         values: By model, its metrics.
-        bounds: By model, the 95 % interval of the primary metric, or None where there is no way to tell.
+        intervals: By model, the 95 % interval of the primary metric, or None where there is no way to tell.
         difference: Of two models, the second minus the first in the primary metric; else None.
-        difference_bounds: Its interval.
+        difference_interval: Its interval.
+        rest: Of one model, the primary metric of all examples that are not in the slice; None where there is no way to
+            tell, and of several models.
+        p_value: Of one model, that slice and rest do not differ; of two, that the models do not differ in the slice.
+            None where it was not tested.
         note: What to see in it, or nothing.
     """
 
     key: SliceKey
     examples: float | None
     values: Mapping[str, Mapping[str, float]]
-    bounds: Mapping[str, Bounds | None]
-    difference: float | None
-    difference_bounds: Bounds | None
-    note: str
+    intervals: Mapping[str, Interval | None]
+    difference: float | None = None
+    difference_interval: Interval | None = None
+    rest: float | None = None
+    p_value: float | None = None
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -58,7 +64,7 @@ class Slice:
 
     @property
     def small(self) -> bool:
-        """Whether it has too few examples to judge."""
+        """Whether it has too few examples to be compared."""
         return self.note == SMALL
 
 
@@ -99,51 +105,25 @@ def lower_is_better(metric: str) -> bool:
     return any(part in metric for part in ("loss", "entropy", "error", "brier", "mse"))
 
 
-def bounds_of(evaluation: Evaluation, key: SliceKey, metric: str) -> Bounds | None:
-    """Bound a metric of a slice.
+def describe_slices(models: Mapping[str, Evaluation], metric: str) -> list[Slice]:
+    """Describe how the models do in every slice, and mark those where that is more than luck.
 
-    Args:
-        evaluation: Of the model.
-        key: The slice.
-        metric: Its name.
-
-    Returns:
-        TFMA's own interval where it computed one, else one in closed form (see `components.lib.stats.intervals`), or
-        None where neither is to be had: for other metrics, for weighted examples, for too few of them.
-    """
-    if own := evaluation.bounds.get(key, {}).get(metric):
-        return Bounds(*own)
-    value = evaluation.metrics[key].get(metric, math.nan)
-    if evaluation.weighted or math.isnan(value):
-        return None
-    count = evaluation.metrics[key].get(COUNT)
-    if metric == ACCURACY and count:
-        return intervals.wilson(value * count, count)
-    if metric == LOG_LOSS and (rows := _rows(evaluation, key)) is not None and evaluation.predictions:
-        labels, scores = evaluation.predictions.labels[rows], evaluation.predictions.scores[rows]
-        return intervals.mean(log_losses(labels, scores))
-    if metric == AUC:
-        placed = _placed(evaluation, key)
-        if placed:
-            return intervals.delong(placed)
-        if classes := evaluation.classes.get(key):
-            return intervals.hanley_mcneil(value, positives=classes[1], negatives=classes[0])
-    return None
-
-
-def judge_slices(models: Mapping[str, Evaluation], metric: str) -> list[Slice]:
-    """Say of every slice how the models do in it.
+    Of one model a slice is compared with the rest of the examples; of two, they are compared within the slice. That is
+    as many tests as there are slices, and of a hundred that do not differ five would be marked by luck: marks are given
+    by the procedure of Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", Journal of the Royal
+    Statistical Society B 57 (1995), so that at most `FALSE_DISCOVERIES` of them are expected to be.
 
     Args:
         models: One evaluation or several, by name; a slice that one lacks is left out.
         metric: The primary metric.
 
     Returns:
-        The worst first, by the worst of the models; slices too small to judge after the others.
+        The worst first, by the worst of the models; then slices without the metric; slices of too few examples last.
     """
     first, *others = models.values()
     keys = [key for key in first.metrics if key and all(key in other.metrics for other in others)]
-    judged = [_judge(models, key, metric) for key in keys]
+    rest = Rest(first, metric) if not others else None
+    slices = _mark([_describe(models, key, metric, rest) for key in keys], list(models), metric)
     sign = -1 if lower_is_better(metric) else 1
 
     def rank(of: Slice) -> tuple[bool, float, str]:
@@ -151,65 +131,56 @@ def judge_slices(models: Mapping[str, Evaluation], metric: str) -> list[Slice]:
         finite = [value for value in values if not math.isnan(value)]
         return of.small, min(finite, default=math.inf), of.name
 
-    return sorted(judged, key=rank)
+    return sorted(slices, key=rank)
 
 
-def _judge(models: Mapping[str, Evaluation], key: SliceKey, metric: str) -> Slice:
+def _describe(models: Mapping[str, Evaluation], key: SliceKey, metric: str, rest: Rest | None) -> Slice:
     evaluations = list(models.values())
-    values = {name: evaluation.metrics[key] for name, evaluation in models.items()}
-    bounds = {name: bounds_of(evaluation, key, metric) for name, evaluation in models.items()}
-    difference, difference_bounds = None, None
+    count = evaluations[0].metrics[key].get(COUNT, math.nan)
+    described = Slice(
+        key,
+        count if math.isfinite(count) else None,
+        {name: evaluation.metrics[key] for name, evaluation in models.items()},
+        {name: interval_of(evaluation, key, metric) for name, evaluation in models.items()},
+        note=SMALL if any(_is_small(evaluation, key) for evaluation in evaluations) else "",
+    )
+    if rest is not None:
+        value, p_value = rest.compare(key)
+        return replace(described, rest=value, p_value=None if described.small else p_value)
     if len(evaluations) == 2:
         before, after = (evaluation.metrics[key].get(metric, math.nan) for evaluation in evaluations)
-        difference = after - before
-        difference_bounds = _difference_bounds(*evaluations, key=key, metric=metric)
-    small = any(_is_small(evaluation, key) for evaluation in evaluations)
-    if small:
-        note = SMALL
-    elif len(evaluations) == 2:
-        note = _preferred(list(models), difference_bounds, metric)
-    else:
-        note = _against_overall(evaluations[0], bounds, metric)
-    count = evaluations[0].metrics[key].get(COUNT, math.nan)
-    return Slice(key, count if math.isfinite(count) else None, values, bounds, difference, difference_bounds, note)
+        difference = paired_difference(*evaluations, key=key, metric=metric)
+        return replace(
+            described,
+            difference=after - before,
+            difference_interval=difference.interval() if difference else None,
+            p_value=difference.p_value() if difference and not described.small else None,
+        )
+    return described
+
+
+def _mark(slices: Sequence[Slice], names: Sequence[str], metric: str) -> list[Slice]:
+    from scipy import stats  # half a second, which a page without slices is spared
+
+    p_values = [each.p_value for each in slices if each.p_value is not None]
+    adjusted = iter(stats.false_discovery_control(p_values) if p_values else ())
+    return [
+        replace(each, note=_note(each, names, metric))
+        if each.p_value is not None and next(adjusted) <= FALSE_DISCOVERIES
+        else each
+        for each in slices
+    ]
+
+
+def _note(of: Slice, names: Sequence[str], metric: str) -> str:
+    """Say in which direction a slice differs."""
+    if of.difference is not None:
+        return f"{names[1] if (of.difference > 0) != lower_is_better(metric) else names[0]} better"
+    rest = math.nan if of.rest is None else of.rest
+    return BETTER if (of.values[names[0]][metric] > rest) != lower_is_better(metric) else WORSE
 
 
 def _is_small(evaluation: Evaluation, key: SliceKey) -> bool:
     if key in evaluation.classes:
         return min(evaluation.classes[key]) < LEAST_OF_A_CLASS
     return evaluation.metrics[key].get(COUNT, math.inf) < LEAST_EXAMPLES
-
-
-def _preferred(names: list[str], bounds: Bounds | None, metric: str) -> str:
-    if bounds is None or bounds.low <= 0 <= bounds.high:
-        return ""
-    second_is_better = (bounds.low > 0) != lower_is_better(metric)
-    return f"{names[1] if second_is_better else names[0]} better"
-
-
-def _against_overall(evaluation: Evaluation, bounds: Mapping[str, Bounds | None], metric: str) -> str:
-    overall = evaluation.overall.get(metric, math.nan)
-    own = next(iter(bounds.values()))
-    if own is None or math.isnan(overall) or own.low <= overall <= own.high:
-        return ""
-    return BETTER if (own.low > overall) != lower_is_better(metric) else WORSE
-
-
-def _rows(evaluation: Evaluation, key: SliceKey) -> Any:
-    return evaluation.predictions.groups.get(key) if evaluation.predictions else None
-
-
-def _placed(evaluation: Evaluation, key: SliceKey) -> Placements | None:
-    rows = _rows(evaluation, key)
-    if rows is None or evaluation.predictions is None:
-        return None
-    return intervals.placements(evaluation.predictions.labels[rows], evaluation.predictions.levels[rows])
-
-
-def _difference_bounds(first: Evaluation, second: Evaluation, *, key: SliceKey, metric: str) -> Bounds | None:
-    if not (first.predictions and second.predictions and first.predictions.keys.equals(second.predictions.keys)):
-        return None  # not the same examples, so nothing is paired
-    if metric == AUC:
-        before, after = _placed(first, key), _placed(second, key)
-        return intervals.delong_difference(before, after) if before and after else None
-    return None

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.lib.artifacts.evaluation import COUNT, Evaluation
-from components.lib.report.slices import ACCURACY, AUC, LOG_LOSS, Slice, metric_names
-from components.lib.stats.intervals import Bounds
+from components.lib.report.measures import ACCURACY, AUC, LOG_LOSS
+from components.lib.report.slices import Slice, metric_names
+from components.lib.stats.estimates import Interval
 
 SHOWN = 25
 """Rows at a time. Thousands of rows in a page would take seconds to lay out; a page of them is laid out at once."""
@@ -37,12 +38,14 @@ class Column:
         kind: ``text``, ``count``, ``number``, ``signed`` or ``interval``.
         metric: What TFMA calls it, if it is TFMA's.
         model: Number of the model it belongs to, from 1, or 0.
+        rest: Whether it is of the examples outside of the slice.
     """
 
     label: str
     kind: str
     metric: str = ""
     model: int = 0
+    rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def slice_table(slices: Sequence[Slice], models: Mapping[str, Evaluation], metri
     columns = [Column("slice", "text"), Column("examples", "count", COUNT)]
     columns += [Column(_of(metric, name, one), "number", metric, at) for at, name in enumerate(models, start=1)]
     if one:
-        columns.append(Column("95 % interval", "interval"))
+        columns += [Column("95 % interval", "interval"), Column(f"{label(metric)} of the rest", "number", rest=True)]
     if len(models) == 2:
         columns += [Column("difference", "signed"), Column("its 95 % interval", "interval")]
     others = [name for name in metric_names(models) if name != metric]
@@ -100,11 +103,13 @@ def _row(each: Slice, models: list[str], columns: list[Column]) -> tuple[Any, ..
     for column in columns[2:-2]:
         if column.model:
             cells.append(_finite(each.values[models[column.model - 1]].get(column.metric, math.nan)))
+        elif column.rest:
+            cells.append(each.rest)
         elif column.kind == "signed":
             cells.append(None if each.difference is None else _finite(each.difference))
         else:
-            bounds = each.difference_bounds if len(models) == 2 else each.bounds[models[0]]
-            cells.append(_rounded(bounds))
+            interval = each.difference_interval if len(models) == 2 else each.intervals[models[0]]
+            cells.append(_rounded(interval))
     return (*cells, each.note, each.columns)
 
 
@@ -112,6 +117,6 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _rounded(bounds: Bounds | None) -> list[float] | None:
+def _rounded(interval: Interval | None) -> list[float] | None:
     # An interval's seventh digit means nothing, and ten thousand of them half a megabyte.
-    return None if bounds is None else [round(bounds.low, 6), round(bounds.high, 6)]
+    return None if interval is None else [round(end, 6) for end in interval.ends]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.lib.artifacts.examples import KEY_COLUMN, read_batches, split_files
-from components.lib.stats.intervals import Bounds, delong, placements, wilson
+from components.lib.stats.areas import placements
+from components.lib.stats.estimates import Interval
+from components.lib.stats.means import MeanSums, wilson
+from components.lib.stats.scores import hits
 from pipeline_tools.errors import InputError
 from pipeline_tools.paths import open_read
 
@@ -39,43 +43,49 @@ def rule_predictions(examples: str, column: str, value: str) -> tuple[pa.Chunked
     """
     files = split_files(examples, "eval")
     with open_read(files[0]) as file:
-        known = pq.read_schema(file).names
-    if column not in known:
-        raise InputError(f"rule_column={column}: the examples have no such column, only {', '.join(known)}")
+        columns = pq.read_schema(file).names
+    if column not in columns:
+        raise InputError(f"rule_column={column}: the examples have no such column, only {', '.join(columns)}")
     batches = [batch for name in files for batch in read_batches(name, [column, KEY_COLUMN])]
     table = pa.Table.from_batches(batches).combine_chunks()
-    hits = np.array([str(each) == value for each in table.column(column).to_pylist()], np.float64)
-    return table.column(KEY_COLUMN), hits
+    predictions = np.array([str(each) == value for each in table.column(column).to_pylist()], np.float64)
+    return table.column(KEY_COLUMN), predictions
 
 
-def majority_predictions(labels: Array) -> Array:
-    """Predict the more frequent label for every example."""
-    return np.full(len(labels), float(np.mean(labels) > 0.5))
+def majority_predictions(labels: Array, weights: Array | None = None) -> Array:
+    """Predict the more frequent label for every example.
+
+    Args:
+        labels: 0 or 1, shape (n,).
+        weights: How much each example counts, shape (n,); default 1.
+
+    Returns:
+        The same 0.0 or 1.0 for all, shape (n,).
+    """
+    return np.full(len(labels), float(np.average(labels, weights=weights) > 0.5))
 
 
-def describe(labels: Array, predictions: Array) -> dict[str, Any]:
-    """Judge predictions of yes and no.
+def describe(labels: Array, predictions: Array, weights: Array | None = None) -> dict[str, Any]:
+    """Evaluate predictions that are only 0 or 1.
 
     Args:
         labels: 0 or 1, shape (n,).
         predictions: 0 or 1, shape (n,).
+        weights: How much each example counts, shape (n,); default 1.
 
     Returns:
         ``auc`` and ``accuracy``, each with ``value`` and the ends of its 95 % interval, ``low`` and ``high``; and
-        ``confusion_matrix``: counts, rows by label 0 and 1, columns by prediction 0 and 1.
+        ``confusion_matrix``: counts, or sums of weights, rows by label 0 and 1, columns by prediction 0 and 1.
     """
     truth, said = labels > 0.5, predictions > 0.5
-    matrix = [[int(np.sum((truth == row) & (said == column))) for column in (False, True)] for row in (False, True)]
-    right = matrix[0][0] + matrix[1][1]
-    found: dict[str, Any] = {
-        "accuracy": _plain(right / len(labels), wilson(right, len(labels))),
-        "confusion_matrix": matrix,
+    w = np.ones(len(labels)) if weights is None else weights
+    sums = [[float(w[(truth == row) & (said == column)].sum()) for column in (False, True)] for row in (False, True)]
+    right = MeanSums.of(hits(labels, predictions), w)
+    described: dict[str, Any] = {
+        "accuracy": asdict(wilson(right.mean * right.effective, right.effective)),
+        "confusion_matrix": sums if weights is not None else [[int(count) for count in row] for row in sums],
     }
-    if placed := placements(labels, predictions):
-        found["auc"] = _plain(placed.area, delong(placed))
-    return found
-
-
-def _plain(value: float, bounds: Bounds | None) -> dict[str, float]:
-    low, high = bounds or (value, value)
-    return {"value": value, "low": low, "high": high}
+    if placed := placements(labels, predictions, w):
+        area = placed.area
+        described["auc"] = asdict(area.interval() or Interval(area.value, area.value, area.value))
+    return described

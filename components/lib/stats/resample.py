@@ -3,63 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from components.lib.stats.estimates import Interval
 from components.lib.stats.scores import auc
 
 Array = np.ndarray[Any, Any]
 Statistic = Callable[[Array], float]
-"""From how often each example counts, shape (n,), to a number."""
+"""From how many times each example is in a resample, shape (n,), to a number."""
 
 
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with the middle 95 % of its resampled values.
-
-    Attributes:
-        value: Over the examples as they are.
-        low: The 2.5th percentile of the resampled values.
-        high: The 97.5th percentile.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether zero lies outside: for a difference, whether it is more than noise."""
-        return self.low > 0 or self.high < 0
-
-
-def auc_statistic(labels: Array, scores: Array) -> Statistic:
-    """Prepare the area under the ROC curve for many weightings: the scores are sorted once.
+def auc_statistic(labels: Array, scores: Array, weights: Array | None = None) -> Statistic:
+    """Prepare the area under the ROC curve for many resamples: the scores are sorted once.
 
     Args:
         labels: 0 or 1, shape (n,).
         scores: Higher means more likely 1, shape (n,).
+        weights: How much each example counts, shape (n,); default 1.
 
     Returns:
         The statistic.
     """
     order = np.argsort(scores, kind="stable")
     ordered_labels, ordered_scores = labels[order], scores[order]
-    return lambda weights: auc(ordered_labels, ordered_scores, weights[order], in_order=True)
+    own = np.ones(len(labels)) if weights is None else weights[order]
+    return lambda times: auc(ordered_labels, ordered_scores, times[order] * own, in_order=True)
 
 
-def mean_statistic(values: Array) -> Statistic:
-    """Prepare a mean for many weightings: of hits it is the accuracy, of losses the log loss.
+def mean_statistic(values: Array, weights: Array | None = None) -> Statistic:
+    """Prepare a mean for many resamples: of hits it is the accuracy, of losses the log loss.
 
     Args:
         values: One an example, shape (n,).
+        weights: How much each example counts, shape (n,); default 1.
 
     Returns:
         The statistic.
     """
-    return lambda weights: float(np.dot(values, weights) / weights.sum())
+    own = np.ones(len(values)) if weights is None else weights
+    weighted = values * own
+    return lambda times: float(np.dot(weighted, times) / np.dot(own, times))
+
+
+def difference_statistic(left: Statistic, right: Statistic) -> Statistic:
+    """Subtract one statistic from another on the same resamples: left minus right."""
+    return lambda times: left(times) - right(times)
 
 
 def bootstrap(statistics: dict[str, Statistic], rows: int, *, resamples: int, seed: int) -> dict[str, Interval]:
@@ -82,9 +72,9 @@ def bootstrap(statistics: dict[str, Statistic], rows: int, *, resamples: int, se
     ones = np.ones(rows)
     values = {name: np.empty(resamples) for name in statistics}
     for at in range(resamples):
-        weights = np.bincount(random.integers(rows, size=rows), minlength=rows).astype(np.float64)
+        times = np.bincount(random.integers(rows, size=rows), minlength=rows).astype(np.float64)
         for name, statistic in statistics.items():
-            values[name][at] = statistic(weights)
+            values[name][at] = statistic(times)
     return {
         name: Interval(statistic(ones), *(float(edge) for edge in np.nanpercentile(values[name], (2.5, 97.5))))
         for name, statistic in statistics.items()

@@ -33,8 +33,8 @@ def auc(labels: Array, scores: Array, weights: Array | None = None, *, in_order:
     return float((positive * (below + negative / 2)).sum() / pairs) if pairs else float("nan")
 
 
-def accuracy(labels: Array, scores: Array, threshold: float = 0.5) -> float:
-    """Share of rows on the right side of the threshold.
+def hits(labels: Array, scores: Array, threshold: float = 0.5) -> Array:
+    """Tell which rows are on the right side of the threshold.
 
     Args:
         labels: 0 or 1, shape (n,).
@@ -42,9 +42,24 @@ def accuracy(labels: Array, scores: Array, threshold: float = 0.5) -> float:
         threshold: Scores above it mean 1.
 
     Returns:
+        0.0 or 1.0, float64, shape (n,). Their mean is the accuracy.
+    """
+    return ((scores > threshold) == (labels > 0.5)).astype(np.float64)
+
+
+def accuracy(labels: Array, scores: Array, threshold: float = 0.5, weights: Array | None = None) -> float:
+    """Share of rows on the right side of the threshold.
+
+    Args:
+        labels: 0 or 1, shape (n,).
+        scores: Probability of 1, shape (n,).
+        threshold: Scores above it mean 1.
+        weights: How much each row counts, shape (n,); default 1.
+
+    Returns:
         A number from 0 to 1.
     """
-    return float(np.mean((scores > threshold) == (labels > 0.5)))
+    return float(np.average(hits(labels, scores, threshold), weights=weights))
 
 
 def log_losses(labels: Array, scores: Array) -> Array:
@@ -60,6 +75,10 @@ def log_losses(labels: Array, scores: Array) -> Array:
     clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
     losses: Array = -np.where(labels > 0.5, np.log(clipped), np.log1p(-clipped))
     return losses
+
+
+LEVELS = 9_999
+"""How many levels `tfma_levels` tells apart."""
 
 
 def tfma_levels(scores: Array) -> Array:

@@ -89,3 +89,8 @@ def test_predictions_of_other_examples_are_refused(judged: Path) -> None:
 def test_an_unknown_rule_column_is_named(judged: Path) -> None:
     with pytest.raises(InputError, match="rule_column=colour: the examples have no such column, only kind"):
         compared(judged, "good", "better", rule_column="colour")
+
+
+def test_another_label_is_named(judged: Path) -> None:
+    with pytest.raises(InputError, match="label_key=z: .*good is of the label y"):
+        compared(judged, "good", "better", label_key="z")

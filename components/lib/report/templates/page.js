@@ -34,7 +34,7 @@ function slices() {
     const wanted = find.value.trim().toLowerCase();
     state.found = rows.filter((row, at) => lower[at].includes(wanted)
       && (!group.value || row[groupAt] === group.value)
-      && (note.value === "all" || (note.value === "judged" ? row[noteAt] !== "too small to judge" : row[noteAt] === note.value)));
+      && (note.value === "all" || (note.value === "large" ? row[noteAt] !== "too few examples" : row[noteAt] === note.value)));
     if (state.column >= 0) {
       const { column, down } = state;
       const text = columns[column].kind === "text";
@@ -60,7 +60,7 @@ function slices() {
     const visible = found.slice(from, from + size);
     body.replaceChildren(...visible.map((row) => {
       const line = document.createElement("tr");
-      if (row[noteAt] === "too small to judge") line.className = "small";
+      if (row[noteAt] === "too few examples") line.className = "small";
       row.slice(0, -1).forEach((value, at) => {
         const cell = document.createElement(at ? "td" : "th");
         if (at) { if (columns[at].kind !== "text") cell.className = "n"; } else cell.scope = "row";

@@ -20,6 +20,8 @@ def make_evaluation(
     slices: int = 40,
     rows: int = 8_000,
     weak: int | None = None,
+    strong: int | None = None,
+    independent: bool = False,
     **changes: object,
 ) -> Evaluation:
     """Make an evaluation of random examples.
@@ -30,13 +32,16 @@ def make_evaluation(
         slices: How many companies there are; the first is named like a script.
         rows: How many examples.
         weak: A company on which the model guesses.
+        strong: A company that the model knows three times as well.
+        independent: Whether the examples go by the seed, too.
         **changes: Fields to replace.
     """
-    examples = np.random.default_rng(0)
+    examples = np.random.default_rng([seed, 1] if independent else 0)
     labels = (examples.random(rows) < 0.3).astype(np.float64)
     company = examples.integers(slices, size=rows)
     noise = np.random.default_rng(seed).normal(size=rows)
-    logits = noise + skill * (labels - 0.5) * (company != weak if weak is not None else 1)
+    skills = np.where(company == weak, 0.0, np.where(company == strong, 3 * skill, skill))
+    logits = noise + skills * (labels - 0.5)
     scores = 1 / (1 + np.exp(-logits))
     groups: dict[SliceKey, np.ndarray] = {(): np.arange(rows)}
     groups |= {(("company", name_of(number)),): np.flatnonzero(company == number) for number in range(slices)}

@@ -82,7 +82,7 @@ def test_filters_narrow_the_table(browser: Browser, pages: dict[str, Path]) -> N
     assert first_column(browser) == []
     assert status(browser) == "no slice fits"
     choose(browser, "slice-find", "", "input")
-    choose(browser, "slice-note", "worse than overall", "change")
+    choose(browser, "slice-note", "worse than the rest", "change")
     assert "company = company 0007" in first_column(browser)
     assert len(first_column(browser)) < 10
     choose(browser, "slice-find", "<script>", "input")

@@ -44,8 +44,8 @@ RUN = Run(
             "read", "succeeded", begin=0.5, seconds=10.0, memory=2**27,
             links=(Link("log", "logs/read%20.log", "logs/read .log"),),
         ),
-        RunStep("judge", "failed", said="no such column", begin=10.5, seconds=65.0),
-        RunStep("compare", "skipped", said="judge failed"),
+        RunStep("analyze", "failed", said="no such column", begin=10.5, seconds=65.0),
+        RunStep("compare", "skipped", said="analyze failed"),
     ),
 )  # fmt: skip
 
@@ -121,7 +121,7 @@ def test_charts_and_tables_speak_to_those_who_do_not_see(html: str) -> None:
 
 
 def test_the_conclusion_says_what_failed_and_how_sure_the_numbers_are(html: str) -> None:
-    assert "The run failed; judge failed: no such column. The model reaches AUC 0.9" in html
+    assert "The run failed; analyze failed: no such column. The model reaches AUC 0.9" in html
     assert "clearly above the best baseline, “rule” (0.7000)" in html
 
 
@@ -131,7 +131,7 @@ def test_the_run_is_shown_with_links(html: str) -> None:
     assert "2 min 55 s" in page.text
     assert "128 MiB" in page.text
     assert "[1, 2]" in page.text
-    assert "judge failed" in page.text
+    assert "analyze failed" in page.text
 
 
 def test_the_data_is_described(html: str) -> None:
@@ -160,7 +160,7 @@ def test_a_comparison_stands_first() -> None:
     html = render(models, title="t", comparison=comparison, run=RUN)
     page = Page(html)
     assert page.text.index("b is better than a") < page.text.index("Metrics")
-    assert "The run failed; judge failed: no such column. b is better than a" in page.text
+    assert "The run failed; analyze failed: no such column. b is better than a" in page.text
     assert "+0.0100" in page.text
     row = slice_numbers(page)["company = company 0007"]
     assert row["AUC, a"] == models["a"].metrics[(("company", "company 0007"),)]["auc"]
@@ -172,7 +172,7 @@ def test_a_result_with_numbers_only_makes_a_page_too() -> None:
     bare = replace(make_evaluation(), matrices=(), buckets=(), predictions=None, classes={}, verdict=None)
     page = Page(render({"m": bare}, title="t"))
     assert "curves" not in [attributes["id"] for attributes in page.all("section")]
-    assert "not judged" in page.text
+    assert "no verdict" in page.text
     only = replace(bare, metrics={(): {"mean_squared_error": 2.5}})
     page = Page(render({"m": only}, title="t"))
     assert "m reaches mean squared error 2.5000." in page.text
@@ -180,7 +180,7 @@ def test_a_result_with_numbers_only_makes_a_page_too() -> None:
     unknown = replace(bare, metrics={(): {"mean_squared_error": float("nan")}})
     assert "nan" not in Page(render({"m": unknown}, title="t")).text
     no_overall = replace(bare, metrics={(("c", "x"),): {"mean_squared_error": 2.5}})
-    assert "judged in 1 slices" in Page(render({"m": no_overall}, title="t")).text
+    assert "evaluated in 1 slices" in Page(render({"m": no_overall}, title="t")).text
 
 
 def test_a_run_without_a_model_makes_a_page_too() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from components.lib.stats.resample import Interval, auc_statistic, bootstrap, mean_statistic
+from components.lib.stats.estimates import Interval, Normal
+from components.lib.stats.resample import auc_statistic, bootstrap, difference_statistic, mean_statistic
 from components.lib.stats.scores import auc
 
 
@@ -36,9 +37,7 @@ def test_a_paired_difference_is_narrower_than_its_parts() -> None:
     first = random.normal(size=1000)
     second = first + 0.01
     one, two = mean_statistic(first), mean_statistic(second)
-    found = bootstrap(
-        {"first": one, "difference": lambda weights: two(weights) - one(weights)}, 1000, resamples=200, seed=1
-    )
+    found = bootstrap({"first": one, "difference": difference_statistic(two, one)}, 1000, resamples=200, seed=1)
     assert found["difference"].excludes_zero
     assert found["difference"].high - found["difference"].low < 1e-9 < found["first"].high - found["first"].low
 
@@ -46,3 +45,17 @@ def test_a_paired_difference_is_narrower_than_its_parts() -> None:
 @pytest.mark.parametrize(("low", "high", "excludes"), [(0.1, 0.2, True), (-0.1, 0.2, False), (-0.2, -0.1, True)])
 def test_excludes_zero(low: float, high: float, excludes: bool) -> None:
     assert Interval(0.0, low, high).excludes_zero is excludes
+
+
+def test_weights_count_in_every_resample() -> None:
+    random = np.random.default_rng(0)
+    labels, scores = random.integers(0, 2, 200), random.random(200).round(1)
+    weights, times = random.random(200), random.integers(0, 3, 200).astype(float)
+    assert auc_statistic(labels, scores, weights)(times) == pytest.approx(auc(labels, scores, weights * times))
+    assert mean_statistic(scores, weights)(times) == pytest.approx(np.average(scores, weights=weights * times))
+
+
+def test_the_p_value_of_a_normal_estimate() -> None:
+    assert Normal(1.959964, 1.0).p_value() == pytest.approx(0.05, abs=1e-6)
+    assert Normal(-2.575829, 1.0).p_value() == pytest.approx(0.01, abs=1e-6)
+    assert (Normal(0.0, 0.0).p_value(), Normal(0.1, 0.0).p_value()) == (1.0, 0.0)
