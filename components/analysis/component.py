@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
 
+from components.lib.report.roles import EvaluatesModel
 from pipeline_tools.image import IMAGE
 from pipeline_tools.registry import Registration
 
@@ -111,4 +112,4 @@ def _check(inputs: Mapping[str, Any], image: str) -> Iterable[str]:
     return problems_of(inputs, "tfma_mode", image)
 
 
-REGISTRATION = Registration(factory=tfma_analyze, check=_check)
+REGISTRATION = Registration(factory=tfma_analyze, check=_check, page=EvaluatesModel())

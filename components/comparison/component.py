@@ -5,6 +5,7 @@ from typing import NamedTuple
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Output
 
+from components.lib.report.roles import ComparesModels
 from pipeline_tools.image import IMAGE
 from pipeline_tools.registry import Registration
 
@@ -56,4 +57,4 @@ def compare(
     return (found["conclusion"],)
 
 
-REGISTRATION = Registration(factory=compare)
+REGISTRATION = Registration(factory=compare, page=ComparesModels())

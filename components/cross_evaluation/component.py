@@ -3,6 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
 
+from components.lib.report.roles import CrossEvaluatesModels
 from pipeline_tools.image import IMAGE
 from pipeline_tools.registry import Registration
 
@@ -48,4 +49,4 @@ def cross_evaluate(
     metrics.metadata.update(flat_metrics(result))
 
 
-REGISTRATION = Registration(factory=cross_evaluate)
+REGISTRATION = Registration(factory=cross_evaluate, page=CrossEvaluatesModels())

@@ -3,6 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Output
 
+from components.lib.report.roles import MeasuresDrift
 from pipeline_tools.image import IMAGE
 from pipeline_tools.registry import Registration
 
@@ -29,4 +30,4 @@ def drift(
     distances.metadata.update(measure_drift(baseline.path, current.path, drift.path, split=split))
 
 
-REGISTRATION = Registration(factory=drift)
+REGISTRATION = Registration(factory=drift, page=MeasuresDrift())

@@ -6,6 +6,7 @@ from typing import Any
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Output
 
+from components.lib.report.roles import ReadsExamples
 from pipeline_tools.image import IMAGE
 from pipeline_tools.registry import Plan, Registration
 
@@ -132,4 +133,4 @@ def _plan(inputs: Mapping[str, Any]) -> Plan:
     return Plan(str(plan_read(ReadParameters.from_mapping(inputs))))
 
 
-REGISTRATION = Registration(factory=example_gen, check=_check, plan=_plan)
+REGISTRATION = Registration(factory=example_gen, check=_check, plan=_plan, page=ReadsExamples())

@@ -6,6 +6,7 @@ from typing import Any
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
 
+from components.lib.report.roles import TrainsModel
 from pipeline_tools.image import IMAGE
 from pipeline_tools.registry import Registration
 
@@ -125,4 +126,4 @@ def _check(inputs: Mapping[str, Any], image: str) -> Iterable[str]:
     return problems(inputs, image)
 
 
-REGISTRATION = Registration(factory=train, check=_check)
+REGISTRATION = Registration(factory=train, check=_check, page=TrainsModel())

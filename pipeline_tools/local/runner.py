@@ -31,6 +31,7 @@ from pipeline_tools.runs.result import (
     RunStatus,
     Step,
 )
+from pipeline_tools.spec.components import find_registered
 from pipeline_tools.spec.graph import Dag, Position, read_plan
 from pipeline_tools.spec.parameters import check_arguments
 
@@ -92,6 +93,7 @@ class _Job:
     record: Record
     parallelism: int
     isolation: launch.Isolation
+    components: Mapping[str, str]
 
     def run(self) -> RunResult:
         """Run in a thread of its own, so that this works in a notebook too, and signals stay here."""
@@ -137,7 +139,7 @@ class _Job:
         launcher = launch.Launcher(self.isolation, modules, self.run_dir.imports_log, self.record.importing)
         try:
             run_values = self._run_values()
-            runner = StepRunner(self.run_dir, self.record, launcher, self.parallelism, run_values)
+            runner = StepRunner(self.run_dir, self.record, launcher, self.parallelism, run_values, self.components)
             inputs = Values(self.record.result.parameters)
             return await Scheduler(runner, self.record, run_values).run(self.plan, inputs, Position())
         finally:
@@ -220,7 +222,9 @@ def _prepare(
         except OSError as error:
             reason = why(error, where.path)
             raise InputError(f"{where.path}: cannot write to the run directory: {reason}") from error
-    return _Job(plan, where, record, parallelism or os.cpu_count() or 1, isolation or launch.default_isolation())
+    components = {label: component for label, (component, _) in find_registered(spec).items()}
+    slots = parallelism or os.cpu_count() or 1
+    return _Job(plan, where, record, slots, isolation or launch.default_isolation(), components)
 
 
 @contextlib.contextmanager

@@ -53,16 +53,24 @@ class StepRunner:
         launcher: Starts processes.
         parallelism: How many steps run at a time.
         run_values: Values of the placeholders that are the same for all steps.
+        components: By executor label, the registered component that it belongs to.
     """
 
     def __init__(
-        self, run_dir: RunDir, record: Record, launcher: Launcher, parallelism: int, run_values: Mapping[str, str]
+        self,
+        run_dir: RunDir,
+        record: Record,
+        launcher: Launcher,
+        parallelism: int,
+        run_values: Mapping[str, str],
+        components: Mapping[str, str],
     ) -> None:
         self._run_dir = run_dir
         self._record = record
         self._launcher = launcher
         self._slots = asyncio.Semaphore(parallelism)
         self._run_values = run_values
+        self._components = components
         self._fetching = asyncio.Lock()
 
     async def run(self, name: str, task: Task, inputs: Values) -> Outcome:
@@ -80,6 +88,7 @@ class StepRunner:
             "parameters": dict(inputs.parameters),
             "artifacts": {key: [each.uri for each in made] for key, made in inputs.artifacts.items()},
         }
+        component = self._components.get(task.component.get("executorLabel", ""), "")
         watch = _Stopwatch()
         policy = task.spec.get("retryPolicy", {})
         last = int(policy.get("maxRetryCount", 0)) + 1
@@ -89,7 +98,9 @@ class StepRunner:
             def started(attempt: int = attempt, log: Path | None = log) -> None:
                 noted = {} if watch.running else {"started": utc_now().isoformat(timespec="milliseconds")}
                 watch.start()
-                self._record.change(name, status="running", attempts=attempt, inputs=given, log=log, **noted)
+                self._record.change(
+                    name, status="running", component=component, attempts=attempt, inputs=given, log=log, **noted
+                )
 
             async with self._slots:
                 try:

@@ -63,6 +63,7 @@ class Step:
         name: Its name in the pipeline; in a loop with the iteration (``train/0``), in a nested pipeline with that
             pipeline's (``inner/train``).
         display_name: What its author calls it (``set_display_name``).
+        component: The registered component that it ran; empty for any other.
         status: ``pending``, ``running``, ``succeeded``, ``failed``, ``skipped`` or ``interrupted``.
         reason: Why it was skipped.
         error: Why it failed: the message for a person; the log holds the traceback.
@@ -80,6 +81,7 @@ class Step:
 
     name: str
     display_name: str = ""
+    component: str = ""
     status: StepStatus = "pending"
     reason: str | None = None
     error: str | None = None
@@ -219,6 +221,7 @@ class RunResult:
             }
             return {
                 "display_name": of.display_name,
+                "component": of.component,
                 "status": of.status,
                 "reason": of.reason,
                 "error": of.error,

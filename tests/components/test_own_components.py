@@ -29,7 +29,7 @@ def rows(tmp_path: Path) -> dict[str, str]:
     return {"path": str(tmp_path / "rows.csv"), "schema": str(tmp_path / "schema.pbtxt")}
 
 
-@pytest.mark.parametrize("pipeline", [own.own_train_mode, own.own_worker_image, own.own_reader])
+@pytest.mark.parametrize("pipeline", [own.own_train_mode, own.own_comparison, own.own_worker_image, own.own_reader])
 def test_a_pipeline_of_ones_own_runs_like_any_other(
     pipeline: BaseComponent, rows: dict[str, str], tmp_path: Path
 ) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.commands.report.lineage import Lineage, given_artifacts, given_parameters
+from components.lib.report.roles import ComparesModels, EvaluatesModel
 from pipeline_tools.errors import InputError
 from pipeline_tools.runs.result import Step
 
 
 @dataclass(frozen=True)
-class Judged:
+class Shown:
     """What a page is about.
 
     Attributes:
@@ -25,7 +26,7 @@ class Judged:
     comparison: Mapping[str, Any] | None = None
 
 
-def choose(lineage: Lineage, wanted: str | None) -> Judged:
+def choose(lineage: Lineage, wanted: str | None) -> Shown:
     """Choose the models of a run.
 
     Args:
@@ -34,33 +35,30 @@ def choose(lineage: Lineage, wanted: str | None) -> Judged:
             analysis.
 
     Returns:
-        The models; none, of a run that judged none.
+        The models; none, of a run that evaluated none.
 
     Raises:
         InputError: The run has no such step.
     """
-    comparing, judging = lineage.steps_with("comparison"), lineage.steps_with("evaluation")
+    comparing, evaluating = lineage.steps(ComparesModels), lineage.steps(EvaluatesModel)
     if wanted is not None:
-        known = [*comparing, *judging]
-        comparing = [step for step in comparing if wanted in (step.name, step.display_name)]
-        judging = [step for step in judging if wanted in (step.name, step.display_name)]
-        if not comparing and not judging:
-            names = ", ".join(step.label for step in known) or "none, for none judged a model"
+        known = [step for step, _ in (*comparing, *evaluating)]
+        comparing = [(step, role) for step, role in comparing if wanted in (step.name, step.display_name)]
+        evaluating = [(step, role) for step, role in evaluating if wanted in (step.name, step.display_name)]
+        if not comparing and not evaluating:
+            names = ", ".join(step.label for step in known) or "none, for none evaluated a model"
             raise InputError(f"step {wanted!r} has nothing to show; the steps that have are: {names}")
     if comparing:
-        return _compared(lineage, comparing[-1])
-    if len(judging) == 1:
-        return Judged({"The model": judging[0].artifacts["evaluation"].uri})
-    return Judged({step.display_name or step.name: step.artifacts["evaluation"].uri for step in judging})
+        return _compared(lineage, *comparing[-1])
+    uris = [step.artifacts[role.evaluation].uri for step, role in evaluating]
+    names = [step.display_name or step.name for step, _ in evaluating]
+    if len(set(names)) < len(names):
+        names = [step.label for step, _ in evaluating]
+    return Shown(dict(zip(names if len(names) > 1 else ["The model"], uris, strict=False)))
 
 
-def _compared(lineage: Lineage, step: Step) -> Judged:
-    """Find the evaluations that were compared: inputs ``evaluation1`` ... with parameters ``name1`` ... beside them."""
-    names, prefix = given_parameters(step), "evaluation"
-    evaluations = {
-        str(names.get(f"name{name.removeprefix(prefix)}", name)): uri
-        for name, uri in sorted(given_artifacts(step).items())
-        if name.startswith(prefix)
-    }
-    path = lineage.find(step.artifacts["comparison"]) / "comparison.json"
-    return Judged(evaluations, json.loads(path.read_text(encoding="utf-8")))
+def _compared(lineage: Lineage, step: Step, role: ComparesModels) -> Shown:
+    names, given = given_parameters(step), given_artifacts(step)
+    evaluations = {str(names[name]): given[evaluation] for name, evaluation in role.evaluations}
+    path = lineage.find(step.artifacts[role.comparison]) / "comparison.json"
+    return Shown(evaluations, json.loads(path.read_text(encoding="utf-8")))

@@ -4,84 +4,101 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from components.commands.report.choose import Judged
+from components.commands.report.choose import Shown
 from components.commands.report.lineage import Lineage, given_artifacts, given_parameters
 from components.lib.report.data import Data, read_json
+from components.lib.report.roles import CrossEvaluatesModels, EvaluatesModel, MeasuresDrift, ReadsExamples, TrainsModel
+from pipeline_tools.runs.result import Step
 
-if TYPE_CHECKING:
-    from pipeline_tools.runs.result import Step
+_Reader = tuple[Step, ReadsExamples]
 
 
-def find_data(lineage: Lineage, judged: Judged) -> Data:
-    """Find what is known of the examples that the models were trained and judged on.
+def find_data(lineage: Lineage, shown: Shown) -> Data:
+    """Find what is known of the examples that the models were trained and evaluated on.
 
     Args:
         lineage: The run.
-        judged: The models.
+        shown: The models.
 
     Returns:
         The splits ``train`` and ``eval``; where the models differ in one, it goes by the model's name, too.
     """
-    readers: dict[str, dict[str, Step]] = {"train": {}, "eval": {}}
-    for name, uri in judged.evaluations.items():
-        judging = lineage.maker(uri)
-        training = lineage.maker(given_artifacts(judging).get("model"))
-        for split, step in (("train", training), ("eval", judging)):
-            reader = lineage.maker(given_artifacts(step).get("examples"))
-            if reader and "statistics" in reader.artifacts:
+    readers: dict[str, dict[str, _Reader]] = {"train": {}, "eval": {}}
+    for name, uri in shown.evaluations.items():
+        evaluating, training = _makers(lineage, uri)
+        for split, step in (("train", training), ("eval", evaluating)):
+            if step and (reader := _reader(lineage, given_artifacts(step[0]).get(step[1].examples))):
                 readers[split][name] = reader
     if not any(readers.values()):  # a run that came no further
-        for reader in lineage.steps_with("statistics")[:1]:
+        for reader in lineage.steps(ReadsExamples)[:1]:
             readers = {split: {"": reader} for split in readers}
     statistics: dict[str, Any] = {}
     anomalies: dict[str, Any] = {}
     for split, by_model in readers.items():
-        alike = len({step.name for step in by_model.values()}) == 1
-        for name, reader in list(by_model.items())[: 1 if alike else None]:
+        alike = len({step.name for step, _ in by_model.values()}) == 1
+        for name, (step, role) in list(by_model.items())[: 1 if alike else None]:
             label = split if alike else f"{split} ({name})"
-            found = read_json(lineage.find(reader.artifacts["statistics"]), "statistics.json").get(split)
-            if found:
-                statistics[label] = found
-            if "anomalies" in reader.artifacts:
-                anomalies[label] = read_json(lineage.find(reader.artifacts["anomalies"]), "anomalies.json").get(
-                    split, {}
-                )
-    return Data(statistics, anomalies, _last(lineage, "drift", "drift.json"))
+            described = read_json(lineage.find(step.artifacts[role.statistics]), "statistics.json").get(split)
+            if described:
+                statistics[label] = described
+            anomalies[label] = read_json(lineage.find(step.artifacts[role.anomalies]), "anomalies.json").get(split, {})
+    drift: Mapping[str, Any] = {}
+    for step, measures in lineage.steps(MeasuresDrift)[-1:]:
+        drift = read_json(lineage.find(step.artifacts[measures.drift]), "drift.json")
+    return Data(statistics, anomalies, drift)
 
 
-def find_matrix(lineage: Lineage, judged: Judged) -> Mapping[str, Any] | None:
+def find_matrix(lineage: Lineage, shown: Shown) -> Mapping[str, Any] | None:
     """Find how each of these models does on the rows of the others, if that was tried."""
-    matrix = _last(lineage, "matrix", "matrix.json")
-    return matrix if matrix and set(matrix["models"]) == set(judged.evaluations) else None
+    for step, role in lineage.steps(CrossEvaluatesModels)[-1:]:
+        matrix: Mapping[str, Any] = read_json(lineage.find(step.artifacts[role.matrix]), "matrix.json")
+        if set(matrix["models"]) == set(shown.evaluations):
+            return matrix
+    return None
 
 
-def find_features(lineage: Lineage, judged: Judged) -> dict[str, list[dict[str, Any]]] | None:
+def find_features(lineage: Lineage, shown: Shown) -> dict[str, list[dict[str, Any]]] | None:
     """Read what each model sees from the transform graph it was trained with, which knows the sizes of vocabularies.
 
     Args:
         lineage: The run.
-        judged: The models.
+        shown: The models.
 
     Returns:
         By model, its features; None of another's pipeline, of which the evaluations may still tell.
     """
     found = {}
-    for name, uri in judged.evaluations.items():
-        judging = lineage.maker(uri)
-        training = lineage.maker(given_artifacts(judging).get("model"))
-        graph = given_artifacts(training).get("transform_graph")
-        label_key = given_parameters(judging).get("label_key")
+    for name, uri in shown.evaluations.items():
+        evaluating, training = _makers(lineage, uri)
+        if not evaluating or not training:
+            return None
+        graph = given_artifacts(training[0]).get(training[1].transform_graph)
+        label_key = given_parameters(evaluating[0]).get(evaluating[1].label_key)
         if graph is None or label_key is None:
             return None
         found[name] = _read_features(lineage.find(graph), label_key)
     return found or None
 
 
-def _last(lineage: Lineage, output: str, file: str) -> Mapping[str, Any]:
-    steps = lineage.steps_with(output)
-    return read_json(lineage.find(steps[-1].artifacts[output]), file) if steps else {}
+def _makers(
+    lineage: Lineage, evaluation: str
+) -> tuple[tuple[Step, EvaluatesModel] | None, tuple[Step, TrainsModel] | None]:
+    """Find the step that made an evaluation, and the one that trained its model."""
+    step = lineage.maker(evaluation)
+    role = lineage.role(step, EvaluatesModel)
+    if step is None or role is None:
+        return None, None
+    trainer = lineage.maker(given_artifacts(step).get(role.model))
+    trains = lineage.role(trainer, TrainsModel)
+    return (step, role), (trainer, trains) if trainer and trains else None
+
+
+def _reader(lineage: Lineage, examples: str | None) -> _Reader | None:
+    step = lineage.maker(examples)
+    role = lineage.role(step, ReadsExamples)
+    return (step, role) if step and role else None
 
 
 def _read_features(graph: Path, label_key: str) -> list[dict[str, Any]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
+from pipeline_tools.registry import registrations
 from pipeline_tools.runs.result import Artifact, RunResult, Step
+
+Role = TypeVar("Role")
 
 
 class Copies:
@@ -58,15 +61,30 @@ class Lineage:
     def __init__(self, run: RunResult, copies: Copies) -> None:
         self.run = run
         self.find = copies.find
+        self._pages = {name: each.page for name, each in registrations().items()}
         self._makers = {artifact.uri: step for step in run.steps.values() for artifact in step.artifacts.values()}
 
     def maker(self, uri: str | None) -> Step | None:
         """Find the step that made an artifact; None where this run did not make it."""
         return self._makers.get(uri) if uri else None
 
-    def steps_with(self, output: str) -> list[Step]:
-        """List the steps that succeeded and made an artifact of this name, in order."""
-        return [step for step in self.run.steps.values() if step.status == "succeeded" and output in step.artifacts]
+    def role(self, step: Step | None, kind: type[Role]) -> Role | None:
+        """Find how a step plays a role, as its component registers it.
+
+        Args:
+            step: The step; None of what this run did not make.
+            kind: A class of `components.lib.report.roles`.
+
+        Returns:
+            The names of the step's inputs and outputs in that role; None where it plays another, or none.
+        """
+        page = self._pages.get(step.component) if step else None
+        return page if isinstance(page, kind) else None
+
+    def steps(self, kind: type[Role]) -> list[tuple[Step, Role]]:
+        """List the steps that succeeded and play a role, in order."""
+        found = [(step, self.role(step, kind)) for step in self.run.steps.values() if step.status == "succeeded"]
+        return [(step, role) for step, role in found if role is not None]
 
 
 def given_artifacts(step: Step | None) -> dict[str, str]:

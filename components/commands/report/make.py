@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.commands.report.choose import Judged, choose
+from components.commands.report.choose import Shown, choose
 from components.commands.report.findings import find_data, find_features, find_matrix
 from components.commands.report.lineage import Copies, Lineage
 from components.commands.report.steps import describe_run
@@ -121,10 +121,10 @@ def _make(source: Source, *, step: str | None, page: Path | None) -> View:
 def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | None) -> View:
     place = source.place if isinstance(source, RunResult) else os.fspath(source)
     lineage = _lineage(source, copies)
-    judged = choose(lineage, step) if lineage else Judged({"The model": place})
+    shown = choose(lineage, step) if lineage else Shown({"The model": place})
     if step and not lineage:
         raise InputError("step: a TFMA result directory has no steps; leave it out")
-    if judged.evaluations:
+    if shown.evaluations:
         with _quiet():
             require("tensorflow_model_analysis")
         # TFMA reads its own files with a function that TensorFlow has called deprecated for years.
@@ -135,7 +135,7 @@ def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | N
     from components.lib.report.page import render
     from components.lib.report.view import View
 
-    models = {name: read_evaluation(copies.find(uri)) for name, uri in judged.evaluations.items()}
+    models = {name: read_evaluation(copies.find(uri)) for name, uri in shown.evaluations.items()}
     name = Path(place).name
     if not lineage:
         return View(render(models, title=f"Model analysis: {name}"), conclusion(models, None, None))
@@ -143,13 +143,13 @@ def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | N
     html = render(
         models,
         title=f"{lineage.run.pipeline}: {name}",
-        comparison=judged.comparison,
-        data=find_data(lineage, judged),
-        features=find_features(lineage, judged),
+        comparison=shown.comparison,
+        data=find_data(lineage, shown),
+        features=find_features(lineage, shown),
         run=described,
-        matrix=find_matrix(lineage, judged),
+        matrix=find_matrix(lineage, shown),
     )
-    return View(html, conclusion(models, judged.comparison, described))
+    return View(html, conclusion(models, shown.comparison, described))
 
 
 @contextlib.contextmanager

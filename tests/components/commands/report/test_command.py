@@ -99,7 +99,7 @@ def test_where_nothing_can_be_written_is_said(failed: RunResult, tmp_path: Path)
 def test_an_artifact_that_is_gone_is_named(tmp_path: Path, failed: RunResult) -> None:
     record = failed.to_json()
     artifact = {"type": "system.Artifact", "path": "artifacts/gone", "metadata": {}, "name": "", "schema_version": "0"}
-    record["steps"]["fine"]["artifacts"] = {"statistics": artifact}
+    record["steps"]["fine"] |= {"artifacts": {"statistics": artifact}, "component": "example_gen"}
     (tmp_path / "run.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match=r"artifacts/gone is gone; the run directory must be whole"):
         report.view(tmp_path)
