@@ -35,6 +35,30 @@ def differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> li
     return lines
 
 
+def describe(documents: list[dict[str, Any]]) -> list[str]:
+    """Say what a pipeline is: all that `differences` compares, but for the code of its steps.
+
+    Args:
+        documents: The documents of a package, as `pipeline_tools.compiler.package.read_documents` gives them.
+
+    Returns:
+        One line for each parameter, task, edge and output, and below it, indented, one for each thing said of it.
+    """
+    told = {key: value for key, value in _facts(documents) if key[2] != "code"}
+    lines, header = [], ""
+    for key in sorted(told, key=lambda key: (_ORDER[key[0]], key)):
+        kind, subject, aspect = key
+        name = " ".join(part for part in (kind, subject) if part)
+        if name != header:
+            lines.append(name)
+            header = name
+        if aspect:
+            value = told[key]
+            text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, sort_keys=True)
+            lines.append(f"  {aspect}: {text}")
+    return lines
+
+
 _NOTHING = object()
 _ORDER = {kind: at for at, kind in enumerate(("pipeline", "parameter", "task", "edge", "output"))}
 
@@ -176,4 +200,4 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-__all__ = ["differences"]
+__all__ = ["describe", "differences"]

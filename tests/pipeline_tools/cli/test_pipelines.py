@@ -1,5 +1,6 @@
 """The workflows' packages, and what importing them costs."""
 
+import difflib
 import subprocess
 import sys
 import tarfile
@@ -9,15 +10,33 @@ import pytest
 import yaml
 
 from pipeline_tools.cli.pipelines import find_workflow
-from pipeline_tools.compiler import compile_package, pipeline_yaml
+from pipeline_tools.compiler import compile_package, pipeline_yaml, read_documents
+from pipeline_tools.compiler.diff import describe
+from pipeline_tools.image import IMAGE
 
 WORKFLOWS = ("workflow1", "workflow2")
 HEAVY = ("tensorflow", "keras", "apache_beam", "tensorflow_model_analysis", "tensorflow_transform", "pyarrow", "duckdb")
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_the_specification_is_the_golden_one(golden, name: str) -> None:
-    golden(f"{name}.yaml", pipeline_yaml(find_workflow(name)))
+def test_the_pipeline_is_the_golden_one(golden, name: str) -> None:
+    lines = describe(read_documents(find_workflow(name)))
+    golden(f"{name}.txt", "\n".join([*lines, ""]).replace(IMAGE, IMAGE.rpartition(":")[0] + ":VERSION"))
+
+
+def test_a_parameter_more_or_less_is_a_handful_of_lines_of_the_golden_file() -> None:
+    documents = read_documents(find_workflow("workflow1"))
+    before = describe(documents)
+    documents[0]["root"]["inputDefinitions"]["parameters"]["train_steps"]["defaultValue"] = 2000
+    for name in ("train", "train-2"):
+        del documents[0]["root"]["dag"]["tasks"][name]["inputs"]["parameters"]["seed"]
+    changed = [line for line in difflib.ndiff(before, describe(documents)) if line[0] in "+-"]
+    assert changed == [
+        "-   default: 1000",
+        "+   default: 2000",
+        "-   input seed: parameter seed",
+        "-   input seed: parameter seed",
+    ]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
