@@ -87,7 +87,8 @@ def _evaluate(model: str, examples: str, label_key: str, name: str, seed: int) -
             f"all {len(labels)} labels ({label_key!r}) of {name!r} are {labels[0]:g}: one class has no AUC"
         )
     statistic = {"auc": auc_statistic(labels, tfma_levels(scores))}
-    return {"rows": len(labels), **asdict(bootstrap(statistic, len(labels), resamples=RESAMPLES, seed=seed)["auc"])}
+    resampled = bootstrap(statistic, len(labels), resamples=RESAMPLES, seed=seed)["auc"]
+    return {"rows": len(labels), **asdict(resampled.interval())}
 
 
 def flat_metrics(matrix: Mapping[str, Any]) -> dict[str, float]:

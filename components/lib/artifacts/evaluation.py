@@ -239,7 +239,7 @@ def read_predictions(directory: str | Path) -> Predictions:
     Raises:
         InputError: There are none.
     """
-    return _as_predictions(_predictions_table(directory))
+    return as_predictions(_predictions_table(directory))
 
 
 def area_metrics(config: Any) -> frozenset[str]:
@@ -350,7 +350,15 @@ def _predictions_table(directory: str | Path) -> pa.Table:
     return pa.concat_tables([pq.read_table(path) for path in files]).combine_chunks()
 
 
-def _as_predictions(table: pa.Table) -> Predictions:
+def as_predictions(table: pa.Table) -> Predictions:
+    """Give predictions as arrays.
+
+    Args:
+        table: As the files of predictions hold them: key, label, probability of 1, further columns.
+
+    Returns:
+        The predictions, not grouped by slices.
+    """
     keys, labels, scores = table.columns[:3]
     weighted = WEIGHT_COLUMN in table.column_names
     weights = table.column(WEIGHT_COLUMN).to_numpy().astype(np.float64) if weighted else None
@@ -360,7 +368,7 @@ def _as_predictions(table: pa.Table) -> Predictions:
 
 def _group_predictions(directory: Path, metrics: Mapping[SliceKey, Mapping[str, float]]) -> Predictions:
     table = _predictions_table(directory)
-    predictions = _as_predictions(table)
+    predictions = as_predictions(table)
     columns = [name for name in table.column_names[3:] if name != WEIGHT_COLUMN]
     groups = group_rows(table, columns, [key for key in metrics if is_plain(key)])
 

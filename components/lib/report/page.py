@@ -64,6 +64,7 @@ def render(
         "run": run,
         "span": _span(run),
         "comparison": comparison,
+        "seeds": (comparison or {}).get("seeds"),
         "matrix": matrix,
     }
     if models:
@@ -99,7 +100,7 @@ def _environment() -> Environment:
         "seconds": seconds,
         "memory": memory,
         "plain": _plain,
-        "interval": lambda cell: Interval(**cell),
+        "interval": lambda cell: Interval(cell["value"], cell["low"], cell["high"]),
     }
     environment.globals |= {
         "shown": SHOWN,

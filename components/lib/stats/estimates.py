@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,3 +56,39 @@ class Normal(NamedTuple):
         if not self.error:
             return 1.0 if self.value == 0 else 0.0
         return math.erfc(abs(self.value) / self.error / math.sqrt(2))
+
+
+def mean_of_few(values: Sequence[float]) -> Interval:
+    """Bound the mean of a few numbers by Student's t.
+
+    Args:
+        values: Two or more, drawn independently.
+
+    Returns:
+        The mean with its 95 % interval, which is wide for two or three.
+    """
+    from scipy import special
+
+    count = len(values)
+    mean = sum(values) / count
+    error = math.sqrt(sum((value - mean) ** 2 for value in values) / (count - 1) / count)
+    half = float(special.stdtrit(count - 1, 0.975)) * error
+    return Interval(mean, mean - half, mean + half)
+
+
+def sum_of_independent(one: Interval, other: Interval) -> Interval:
+    """Put two sources of error of one estimate together.
+
+    G. Zou and A. Donner, "Construction of confidence limits about effect measures: a general approach", Statistics in
+    Medicine 27 (2008): each half is the root of the summed squares of the halves.
+
+    Args:
+        one: The estimate with its interval by the first source.
+        other: The same estimate with its interval by the second, which is independent of the first.
+
+    Returns:
+        The estimate with its interval by both.
+    """
+    below = math.hypot(one.value - one.low, other.value - other.low)
+    above = math.hypot(one.high - one.value, other.high - other.value)
+    return Interval(one.value, one.value - below, one.value + above)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from components.lib.stats.estimates import Interval
 from components.lib.stats.scores import auc
 
 Array = np.ndarray[Any, Any]
+Key = TypeVar("Key", bound=Hashable)
 Statistic = Callable[[Array], float]
 """From how many times each example is in a resample, shape (n,), to a number."""
 
@@ -47,17 +49,44 @@ def mean_statistic(values: Array, weights: Array | None = None) -> Statistic:
     return lambda times: float(np.dot(weighted, times) / np.dot(own, times))
 
 
-def difference_statistic(left: Statistic, right: Statistic) -> Statistic:
-    """Subtract one statistic from another on the same resamples: left minus right."""
-    return lambda times: left(times) - right(times)
+@dataclass(frozen=True)
+class Resampled:
+    """A number, and what it comes to on each resample.
+
+    Numbers on the same resamples are paired, so that they can be subtracted and averaged: the interval of a difference
+    is that of the difference of two models on the same examples, which is much narrower than their own intervals
+    suggest.
+
+    Attributes:
+        value: Over the examples as they are.
+        values: Over each resample, shape (resamples,).
+    """
+
+    value: float
+    values: Array
+
+    def __sub__(self, other: Resampled) -> Resampled:
+        """Subtract a number on the same resamples."""
+        return Resampled(self.value - other.value, self.values - other.values)
+
+    def interval(self) -> Interval:
+        """Give the middle 95 % of the resampled values.
+
+        The percentile method of Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
+        """
+        low, high = (float(edge) for edge in np.nanpercentile(self.values, (2.5, 97.5)))
+        return Interval(self.value, low, high)
 
 
-def bootstrap(statistics: dict[str, Statistic], rows: int, *, resamples: int, seed: int) -> dict[str, Interval]:
+def mean_of(numbers: Sequence[Resampled]) -> Resampled:
+    """Average numbers on the same resamples."""
+    return Resampled(
+        float(np.mean([each.value for each in numbers])), np.mean([each.values for each in numbers], axis=0)
+    )
+
+
+def bootstrap(statistics: Mapping[Key, Statistic], rows: int, *, resamples: int, seed: int) -> dict[Key, Resampled]:
     """Resample the examples with replacement, and compute every statistic on the same resamples.
-
-    Statistics on the same resamples are paired: the interval of a difference is that of the difference of two models
-    on the same examples, which is much narrower than their own intervals suggest. The percentile method of Efron and
-    Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
 
     Args:
         statistics: By name.
@@ -66,7 +95,7 @@ def bootstrap(statistics: dict[str, Statistic], rows: int, *, resamples: int, se
         seed: Of the resampling.
 
     Returns:
-        An interval for each statistic.
+        The resampled numbers by the same names.
     """
     random = np.random.default_rng(seed)
     ones = np.ones(rows)
@@ -75,7 +104,4 @@ def bootstrap(statistics: dict[str, Statistic], rows: int, *, resamples: int, se
         times = np.bincount(random.integers(rows, size=rows), minlength=rows).astype(np.float64)
         for name, statistic in statistics.items():
             values[name][at] = statistic(times)
-    return {
-        name: Interval(statistic(ones), *(float(edge) for edge in np.nanpercentile(values[name], (2.5, 97.5))))
-        for name, statistic in statistics.items()
-    }
+    return {name: Resampled(statistic(ones), values[name]) for name, statistic in statistics.items()}

@@ -44,7 +44,8 @@ def hits(labels: Array, scores: Array, threshold: float = 0.5) -> Array:
     Returns:
         0.0 or 1.0, float64, shape (n,). Their mean is the accuracy.
     """
-    return ((scores > threshold) == (labels > 0.5)).astype(np.float64)
+    right: Array = ((scores > threshold) == (labels > 0.5)).astype(np.float64)
+    return right
 
 
 def accuracy(labels: Array, scores: Array, threshold: float = 0.5, weights: Array | None = None) -> float:

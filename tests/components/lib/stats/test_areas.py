@@ -7,7 +7,7 @@ import pytest
 
 from components.lib.stats.areas import AreaSums, delong_difference, hanley_mcneil, placements
 from components.lib.stats.estimates import Z
-from components.lib.stats.resample import auc_statistic, bootstrap, difference_statistic
+from components.lib.stats.resample import auc_statistic, bootstrap
 from components.lib.stats.scores import auc
 
 
@@ -79,7 +79,9 @@ def test_the_interval_agrees_with_resampling(sample, weights, weighted: bool) ->
     placed = placements(labels, scores, w)
     assert placed is not None
     interval = placed.area.interval()
-    resampled = bootstrap({"auc": auc_statistic(labels, scores, w)}, len(labels), resamples=2000, seed=1)["auc"]
+    resampled = bootstrap({"auc": auc_statistic(labels, scores, w)}, len(labels), resamples=2000, seed=1)[
+        "auc"
+    ].interval()
     assert interval is not None
     assert interval.low < placed.area.value < interval.high
     assert interval.ends == pytest.approx(resampled.ends, abs=0.003 if weighted else 0.0015)
@@ -96,8 +98,9 @@ def test_the_paired_difference_agrees_with_resampling_and_is_narrower_than_unpai
     assert other is not None
     difference = delong_difference(one, other)
     assert difference is not None
-    statistics = {"difference": difference_statistic(auc_statistic(labels, second, w), auc_statistic(labels, first, w))}
-    resampled = bootstrap(statistics, len(labels), resamples=2000, seed=1)["difference"]
+    statistics = {"first": auc_statistic(labels, first, w), "second": auc_statistic(labels, second, w)}
+    both = bootstrap(statistics, len(labels), resamples=2000, seed=1)
+    resampled = (both["second"] - both["first"]).interval()
     assert difference.interval().ends == pytest.approx(resampled.ends, abs=0.003)
     alone = [interval.high - interval.low for interval in (one.area.interval(), other.area.interval()) if interval]
     assert 2 * Z * difference.error < math.hypot(*alone) * 0.9

@@ -39,7 +39,7 @@ def test_the_error_of_a_weighted_mean_agrees_with_resampling() -> None:
     random = np.random.default_rng(0)
     values, weights = random.normal(size=2000), random.choice([0.2, 1.0, 5.0], size=2000)
     estimate = MeanSums.of(values, weights).estimate()
-    resampled = bootstrap({"mean": mean_statistic(values, weights)}, 2000, resamples=2000, seed=1)["mean"]
+    resampled = bootstrap({"mean": mean_statistic(values, weights)}, 2000, resamples=2000, seed=1)["mean"].interval()
     assert estimate is not None
     assert (estimate.value, resampled.value) == pytest.approx((np.average(values, weights=weights),) * 2)
     assert estimate.interval().ends == pytest.approx(resampled.ends, abs=0.006)
@@ -49,5 +49,5 @@ def test_the_wilson_interval_of_weighted_hits_agrees_with_resampling() -> None:
     random = np.random.default_rng(0)
     hits, weights = (random.random(2000) < 0.8).astype(float), random.choice([0.2, 1.0, 5.0], size=2000)
     sums = MeanSums.of(hits, weights)
-    resampled = bootstrap({"mean": mean_statistic(hits, weights)}, 2000, resamples=2000, seed=1)["mean"]
+    resampled = bootstrap({"mean": mean_statistic(hits, weights)}, 2000, resamples=2000, seed=1)["mean"].interval()
     assert wilson(sums.mean * sums.effective, sums.effective).ends == pytest.approx(resampled.ends, abs=0.006)
