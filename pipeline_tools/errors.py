@@ -1,5 +1,7 @@
 """The errors that a person is meant to read, in one hierarchy. Importing this module costs nothing."""
 
+from __future__ import annotations
+
 
 class PipelineToolsError(Exception):
     """Base of every error that the toolkit and the components raise themselves.
@@ -13,6 +15,18 @@ class InputError(PipelineToolsError, ValueError):
 
     The message names it and says how to fix it.
     """
+
+
+class ServiceError(InputError):
+    """A service could not be reached, or did not do what it was asked.
+
+    Attributes:
+        status: The HTTP status it answered with; None where it did not answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class MissingExtraError(PipelineToolsError, ImportError):

@@ -6,14 +6,15 @@ import contextlib
 import functools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline_tools.atomic import atomic_directory, atomic_file
 from pipeline_tools.errors import InputError
+from pipeline_tools.google_errors import google_errors
 
 SCHEME = "gs://"
 READER = "Storage Object Viewer"
@@ -75,7 +76,7 @@ def client(project: str = "") -> Any:
 def _client(project: str, _emulator: str | None, _credentials: str | None) -> Any:
     from google.cloud import storage
 
-    with understood("Cloud Storage"):
+    with translate_errors("Cloud Storage"):
         return storage.Client(project=project or None)
 
 
@@ -95,43 +96,19 @@ def bucket(uri: str) -> Any:
     return client().bucket(name)
 
 
-@contextmanager
-def understood(what: str, role: str = READER) -> Iterator[None]:
-    """Turn the errors of Cloud Storage into such as a person can mend.
+def translate_errors(what: str, role: str = READER) -> AbstractContextManager[None]:
+    """Translate the errors of Cloud Storage, as `google_errors` does.
 
     Args:
-        what: The URI or parameter that errors begin with.
-        role: What the account needs for what the block does.
+        what: The URI or parameter that messages begin with.
+        role: The role that the account needs on the bucket for what the block does.
 
-    Yields:
-        Nothing.
-
-    Raises:
-        InputError: In the place of any error of the service, of the way to it, or of the credentials.
+    Returns:
+        A context manager that raises ``ServiceError``, an ``InputError``.
     """
-    from google.api_core import exceptions
-    from google.auth.exceptions import GoogleAuthError, TransportError
-    from requests import RequestException
-
-    try:
-        yield
-    except exceptions.NotFound as error:
-        raise InputError(f"{what}: no such bucket or object ({error.message})") from None
-    except exceptions.Forbidden as error:
-        raise InputError(
-            f"{what}: access denied; the account that runs this needs the role {role} on the bucket ({error.message})"
-        ) from None
-    except exceptions.PreconditionFailed:
-        raise InputError(f"{what}: an object changed meanwhile; run again when nobody else writes there") from None
-    except (TransportError, RequestException, exceptions.RetryError) as error:
-        raise InputError(f"{what}: Cloud Storage cannot be reached ({error})") from None
-    except (GoogleAuthError, exceptions.Unauthorized) as error:
-        raise InputError(
-            f"{what}: there are no Google Cloud credentials that work ({error}); run `gcloud auth "
-            "application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account's key"
-        ) from None
-    except exceptions.GoogleAPICallError as error:
-        raise InputError(f"{what}: Cloud Storage refuses this ({error.message})") from None
+    return google_errors(
+        what, "Cloud Storage", missing="no such bucket or object", roles=f"the role {role} on the bucket"
+    )
 
 
 def read_bytes(uri: str, what: str = "") -> bytes:
@@ -148,7 +125,7 @@ def read_bytes(uri: str, what: str = "") -> bytes:
         InputError: There is no such object, or no access.
     """
     _, name = split(uri, what)
-    with understood(what or uri):
+    with translate_errors(what or uri):
         content: bytes = bucket(uri).blob(name).download_as_bytes()
     return content
 
@@ -175,7 +152,7 @@ def write_bytes(uri: str, content: bytes) -> None:
     Raises:
         InputError: No such bucket, or no access.
     """
-    with understood(uri, WRITER):
+    with translate_errors(uri, WRITER):
         bucket(uri).blob(split(uri)[1]).upload_from_string(content, content_type="application/octet-stream")
 
 
@@ -194,7 +171,7 @@ def objects(uri: str) -> dict[str, Any]:
     """
     name, prefix = split(uri)
     prefix = prefix and prefix + "/"
-    with understood(uri):
+    with translate_errors(uri):
         found = {blob.name.removeprefix(prefix): blob for blob in client().list_blobs(name, prefix=prefix)}
     return {name: found[name] for name in sorted(found) if not name.endswith("/") and name}
 
@@ -214,7 +191,7 @@ def fetch(copies: Mapping[Path, Any], what: str) -> None:
 
     for path in copies:
         path.parent.mkdir(parents=True, exist_ok=True)
-    with understood(what):
+    with translate_errors(what):
         results = manager.download_many(
             [(blob, str(path)) for path, blob in copies.items()],
             worker_type=manager.THREAD,
@@ -245,7 +222,7 @@ def download(uri: str, path: str | os.PathLike[str]) -> None:
         InputError: There is nothing of that name, no access, or names that no directory can hold.
     """
     _, name = split(uri)
-    with understood(uri):
+    with translate_errors(uri):
         single = bucket(uri).get_blob(name) if name else None
     if single is not None:
         with atomic_file(path) as scratch:
@@ -326,7 +303,7 @@ def put(copies: Mapping[str, Path], what: str) -> None:
 
     if not copies:
         return
-    with understood(what, WRITER):
+    with translate_errors(what, WRITER):
         pairs = [(str(path), bucket(uri).blob(split(uri)[1])) for uri, path in copies.items()]
         try:
             manager.upload_many(pairs, worker_type=manager.THREAD, max_workers=_WORKERS, raise_exception=True)
@@ -345,7 +322,7 @@ def delete(uri: str) -> None:
         InputError: No such bucket, or no access.
     """
     name, prefix = split(uri)
-    with understood(uri, WRITER):
+    with translate_errors(uri, WRITER):
         # Those that only stand for a directory, too, as TensorFlow makes them.
         below = list(client().list_blobs(name, prefix=prefix and prefix + "/"))
         _delete([*below, bucket(uri).blob(prefix)] if prefix else below)
@@ -357,7 +334,7 @@ def remove(uris: Iterable[str]) -> None:
     Args:
         uris: Of one object each.
     """
-    with contextlib.suppress(InputError), understood(""):
+    with contextlib.suppress(InputError), translate_errors(""):
         _delete([bucket(uri).blob(split(uri)[1]) for uri in uris])
 
 

@@ -29,7 +29,7 @@ def fetch(handle: Handle, scratch: Path, project: str = "") -> list[Path]:
     """
     bucket, _, pattern = handle.location.removeprefix("gs://").partition("/")
     prefix = pattern[: min((pattern.find(mark) for mark in "*?[" if mark in pattern), default=len(pattern))]
-    with storage.understood(str(handle)):
+    with storage.translate_errors(str(handle)):
         listed = storage.client(project).list_blobs(bucket, prefix=prefix)
         blobs = [blob for blob in listed if blob.name == pattern or fnmatch.fnmatchcase(blob.name, pattern)]
     if not blobs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from components.lib.deploy.model_base import open_model_base
 from components.lib.deploy.prepare import Candidate, prepare
 from components.lib.serving.example import encode_row
 from components.lib.serving.vertex_client import VertexClient
-from components.ml_engine.endpoint import Vertex, VertexError, share_traffic
+from components.ml_engine.endpoint import Vertex, share_traffic
 from components.ml_engine.options import VertexOptions
 from pipeline_tools.atomic import atomic_file
+from pipeline_tools.errors import PipelineToolsError, ServiceError
+
+_log = logging.getLogger(__name__)
 
 ROWS = 64
 TRIES = 200
@@ -56,7 +60,7 @@ def deploy(
     Raises:
         InputError: A parameter or artifact cannot be used, or the model is not blessed; nothing is deployed.
         PredictionMismatchError: The model answers otherwise than the evaluation; traffic is where it was before.
-        VertexError: Vertex AI did not do what it was asked; traffic is where it was before.
+        ServiceError: Vertex AI did not do what it was asked; traffic is where it was before.
     """
     options = VertexOptions(**vertex)
     options.check()
@@ -82,7 +86,7 @@ def deploy(
     }
     with atomic_file(Path(deployment) / "deployment.json") as scratch:
         scratch.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    print(f"{endpoint}: {len(prepared.requests)} golden requests agree, traffic {found['traffic_split']}", flush=True)  # noqa: T201
+    _log.info("%s: %d golden requests agree, traffic %s", endpoint, len(prepared.requests), found["traffic_split"])
     return found
 
 
@@ -105,12 +109,13 @@ def _deploy_once(
     except BaseException as error:
         if before:
             services.set_traffic(endpoint, before)
-            services.undeploy(endpoint, deployed_model)
-            error.args = (f"{error}. Traffic is back where it was: {before}",)
-        else:
-            services.undeploy(endpoint, deployed_model)
-            error.args = (f"{error}. Nothing was deployed before, and nothing is now",)
-        raise
+        services.undeploy(endpoint, deployed_model)
+        if not isinstance(error, PipelineToolsError):
+            raise
+        outcome = (
+            f"Traffic is back where it was: {before}" if before else "Nothing was deployed before, and nothing is now"
+        )
+        raise type(error)(f"{error}. {outcome}") from error
 
 
 def verify(services: Vertex, endpoint: str, deployed_model: str, requests: Sequence[GoldenRequest]) -> dict[str, float]:
@@ -129,7 +134,7 @@ def verify(services: Vertex, endpoint: str, deployed_model: str, requests: Seque
 
     Raises:
         PredictionMismatchError: The deployment answers otherwise than the evaluation.
-        VertexError: It never got a request.
+        ServiceError: It never got a request.
     """
     return {
         protocol: compare_predictions(
@@ -151,5 +156,5 @@ def _ask(client: VertexClient, deployed_model: str, requests: Sequence[GoldenReq
                 answers += found
                 break
         else:
-            raise VertexError(f"{client.server}: none of {TRIES} requests was answered by {deployed_model}")
+            raise ServiceError(f"{client.server}: none of {TRIES} requests was answered by {deployed_model}")
     return answers

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from components.ml_engine.options import VertexOptions
-from pipeline_tools.errors import InputError, PipelineToolsError
+from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
-
-
-class VertexError(PipelineToolsError):
-    """Vertex AI did not do what it was asked."""
+from pipeline_tools.google_errors import google_errors
 
 
 class Vertex:
@@ -66,7 +63,7 @@ class Vertex:
         Returns:
             Its resource name; empty if there is none.
         """
-        with _told("looking for the model"):
+        with _errors("looking for the model"):
             found = self._models.list_models(
                 request={"parent": options.parent, "filter": f'labels.digest="{digest}"'}, timeout=60
             )
@@ -94,7 +91,7 @@ class Vertex:
             container_spec=container,
             labels={"digest": digest},
         )
-        with _told("uploading the model"):
+        with _errors("uploading the model"):
             done = self._models.upload_model(parent=options.parent, model=model, timeout=60)
             return str(done.result(timeout=self._deadline).model)
 
@@ -110,7 +107,7 @@ class Vertex:
         Raises:
             InputError: Several endpoints bear the name.
         """
-        with _told("looking for the endpoint"):
+        with _errors("looking for the endpoint"):
             listed = self._endpoints.list_endpoints(
                 request={"parent": options.parent, "filter": f'display_name="{options.model_name}"'}, timeout=60
             )
@@ -135,7 +132,7 @@ class Vertex:
         Returns:
             Models by the id of their deployment, in the order of their deployment; and the traffic split by that id.
         """
-        with _told("reading the endpoint"):
+        with _errors("reading the endpoint"):
             found = self._endpoints.get_endpoint(name=endpoint, timeout=60)
         models = sorted(found.deployed_models, key=lambda each: each.create_time)
         return {each.id: each.model for each in models}, {
@@ -165,7 +162,7 @@ class Vertex:
                 max_replica_count=options.max_replicas,
             ),
         )
-        with _told("deploying the model"):
+        with _errors("deploying the model"):
             done = self._endpoints.deploy_model(
                 endpoint=endpoint, deployed_model=deployed, traffic_split=dict(split), timeout=60
             )
@@ -179,7 +176,7 @@ class Vertex:
             split: Percentages by deployment; they sum to 100.
         """
         body = self._api.Endpoint(name=endpoint, traffic_split=dict(split))
-        with _told("changing the traffic"):
+        with _errors("changing the traffic"):
             self._endpoints.update_endpoint(endpoint=body, update_mask={"paths": ["traffic_split"]}, timeout=60)
 
     def undeploy(self, endpoint: str, deployed_model: str) -> None:
@@ -189,7 +186,7 @@ class Vertex:
             endpoint: Its resource name.
             deployed_model: The id of the deployment.
         """
-        with _told("undeploying the model"):
+        with _errors("undeploying the model"):
             done = self._endpoints.undeploy_model(endpoint=endpoint, deployed_model_id=deployed_model, timeout=60)
             done.result(timeout=self._deadline)
 
@@ -248,17 +245,5 @@ def share_traffic(split: Mapping[str, int], percentage: int) -> dict[str, int]:
     return {"0": percentage, **shares}
 
 
-@contextmanager
-def _told(doing: str) -> Iterator[None]:
-    from concurrent.futures import TimeoutError as FutureTimeoutError
-
-    from google.api_core import exceptions
-
-    try:
-        yield
-    except (exceptions.PermissionDenied, exceptions.Unauthenticated) as error:
-        raise InputError(f"Vertex AI refuses {doing}: {error.message}") from None
-    except exceptions.GoogleAPICallError as error:
-        raise VertexError(f"Vertex AI failed while {doing}: {error.message}") from None
-    except (exceptions.RetryError, FutureTimeoutError, TimeoutError) as error:
-        raise VertexError(f"Vertex AI was not done with {doing} in time: {error}") from None
+def _errors(doing: str) -> AbstractContextManager[None]:
+    return google_errors(f"Vertex AI, {doing}", "Vertex AI", roles="the role Vertex AI User on the project")

@@ -63,14 +63,15 @@ def roll_out(
             }
             return verify(requests, clients)
     except Exception as error:
-        if before is None:
-            error.args = (f"{error}. No version was served before; this one is not withdrawn from the cluster",)
+        outcome = "No version was served before; this one is not withdrawn from the cluster"
+        if before is not None:
+            version_before, image_before = before
+            options_before = replace(options, serving_image=image_before or options.serving_image)
+            cluster.apply(manifests(model_name, base_path, version_before, options_before))
+            outcome = f"Version {version_before} serves again"
+        if not isinstance(error, PipelineToolsError):
             raise
-        version_before, image_before = before
-        options_before = replace(options, serving_image=image_before or options.serving_image)
-        cluster.apply(manifests(model_name, base_path, version_before, options_before))
-        error.args = (f"{error}. Version {version_before} serves again",)
-        raise
+        raise type(error)(f"{error}. {outcome}") from error
 
 
 def _servers(model_name: str, options: ClusterOptions) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,8 @@ from components.tf_serving.options import ClusterOptions
 from pipeline_tools import storage
 from pipeline_tools.atomic import atomic_file
 from pipeline_tools.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 DEPLOYMENT_FILE = "deployment.json"
 
@@ -87,9 +90,11 @@ def deploy(
     with atomic_file(Path(deployment) / DEPLOYMENT_FILE) as scratch:
         scratch.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     differences = ", ".join(f"{protocol} {value:.1g}" for protocol, value in verified.items())
-    print(  # noqa: T201
-        f"{found['model_path']}: {len(prepared.requests)} golden requests agree; largest difference: {differences}",
-        flush=True,
+    _log.info(
+        "%s: %d golden requests agree; largest difference: %s",
+        found["model_path"],
+        len(prepared.requests),
+        differences,
     )
     return found
 

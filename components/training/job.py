@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.lib.kubernetes import Namespace, pod_troubles
-from components.training.interrupt import terminable
 from components.training.manifests import INDEX, JOBS, MANAGER, PODS, manifests
 from components.training.options import JobOptions
 from components.training.request import Request, Workers
 from components.training.worker import RESULT
 from pipeline_tools import paths, storage
 from pipeline_tools.errors import InputError, PipelineToolsError
+from pipeline_tools.signals import terminable
 
 POLL_SECONDS = 5.0
 GONE_SECONDS = 120.0

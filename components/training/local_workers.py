@@ -18,11 +18,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from components.training.interrupt import terminable
 from components.training.request import Request, Workers
 from components.training.tf_config import VARIABLE, make_tf_config
 from components.training.worker import BAD_INPUT, RESULT
 from pipeline_tools.errors import InputError, PipelineToolsError
+from pipeline_tools.signals import terminable
 
 COMMAND = (sys.executable, "-m", "components.training.worker")
 

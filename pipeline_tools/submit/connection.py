@@ -23,7 +23,7 @@ import kfp_server_api
 import urllib3
 from kfp.client.token_credentials_base import TokenCredentialsBase
 
-from pipeline_tools.errors import InputError
+from pipeline_tools.errors import InputError, ServiceError
 
 ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
 """The environment variable that kfp.Client reads, too."""
@@ -31,18 +31,6 @@ ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
 _TIMEOUT = (10, 120)  # seconds to connect, and to wait for an answer: without, a silent server is waited for for ever
 _SHORTEST = 6  # characters of a cookie that can be a secret; a flag such as `a=1` is none
 _LONGEST = 2000  # characters of what a service says
-
-
-class ServiceError(InputError):
-    """A service could not be reached, or did not do what it was asked.
-
-    Attributes:
-        status: The HTTP status it answered with, where it answered.
-    """
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,10 +14,10 @@ from typing import Any
 import kfp_server_api
 from kfp.dsl.base_component import BaseComponent
 
-from pipeline_tools.errors import InputError
+from pipeline_tools.errors import InputError, ServiceError
 from pipeline_tools.image import IMAGE
 from pipeline_tools.runs.result import Step
-from pipeline_tools.submit.connection import Access, Connection, ServiceError
+from pipeline_tools.submit.connection import Access, Connection
 from pipeline_tools.submit.cron import six_fields
 from pipeline_tools.submit.prepare import Prepared, prepare
 from pipeline_tools.submit.states import read_state

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from pipeline_tools.errors import PipelineToolsError
+from pipeline_tools.errors import PipelineToolsError, ServiceError
 from pipeline_tools.runs.result import Step, StepStatus
-from pipeline_tools.submit.connection import ServiceError
 
 RunStatus = Literal["pending", "running", "succeeded", "failed", "canceled"]
 _PATIENCE = 10  # times in a row that a service may not answer before we stop asking

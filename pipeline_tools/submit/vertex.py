@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import logging
 import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from kfp.dsl.base_component import BaseComponent
 
 from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
+from pipeline_tools.google_errors import google_errors
 from pipeline_tools.image import IMAGE
 from pipeline_tools.runs.result import Step, StepStatus
-from pipeline_tools.submit.connection import ServiceError
 from pipeline_tools.submit.cron import five_fields
 from pipeline_tools.submit.kubeflow import Recurrence
 from pipeline_tools.submit.prepare import Prepared, prepare
@@ -125,14 +125,14 @@ def submit_to_vertex(
     now = datetime.datetime.now(datetime.timezone.utc)
     name = run_name or f"{prepared.name} {cron or f'{now:%Y-%m-%d %H:%M:%S}'}"
     sdk = _sdk()
-    with _asking("describing the run"):
+    with _errors("describing the run"):
         job = _job(sdk, prepared, target, name, now, caching)
     poll: Callable[[], State] | None = None
     if recurrence:
         schedule = _schedule(sdk, job, target, name, str(cron), recurrence)
         ids, link = {"recurring_run": schedule.resource_name}, _page(target, "schedules", schedule.resource_name)
     else:
-        with _asking(f"starting the run {name!r}"):
+        with _errors(f"starting the run {name!r}"):
             job.submit(service_account=target.service_account, network=target.network)
         ids, link = {"run": job.resource_name}, _page(target, "runs", job.resource_name)
         poll = _follower(job, prepared)
@@ -179,14 +179,14 @@ def _job(sdk: Any, prepared: Prepared, target: Target, name: str, now: datetime.
 
 
 def _schedule(sdk: Any, job: Any, target: Target, name: str, cron: str, recurrence: Recurrence) -> Any:
-    with _asking(f"looking for the schedule {name!r}"):
+    with _errors(f"looking for the schedule {name!r}"):
         there = sdk.PipelineJobSchedule.list(
             filter=f'display_name="{name}"', project=target.project, location=target.region
         )
     if there:
         page = _page(target, "schedules", there[0].resource_name)
         raise InputError(f"there is a schedule {name!r} already: {page}. Delete it, or give another --run-name")
-    with _asking(f"making the schedule {name!r}"):
+    with _errors(f"making the schedule {name!r}"):
         return job.create_schedule(
             cron=cron,
             display_name=name,
@@ -205,7 +205,7 @@ def _follower(job: Any, prepared: Prepared) -> Callable[[], State]:
     names = prepared.steps()
 
     def poll() -> State:
-        with _asking("asking how the run goes"):
+        with _errors("asking how the run goes"):
             told = job.api_client.get_pipeline_job(name=job.resource_name, timeout=60)
         details: dict[str, list[Any]] = {}
         for detail in told.job_detail.task_details:
@@ -241,21 +241,10 @@ def _step(name: str, display: str, details: list[Any]) -> Step:
     )
 
 
-@contextlib.contextmanager
-def _asking(what: str) -> Iterator[None]:
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
-
-    try:
-        yield
-    except DefaultCredentialsError:
-        raise ServiceError(
-            f"Vertex AI: {what}: no credentials of Google Cloud. Run `gcloud auth application-default login`, or set "
-            "GOOGLE_APPLICATION_CREDENTIALS"
-        ) from None
-    except (GoogleAPIError, GoogleAuthError, ValueError, RuntimeError) as error:
-        status = getattr(error, "code", None)
-        said = getattr(error, "message", None) or str(error)
-        number = int(status) if isinstance(status, int) else None
-        told = f"HTTP {number}: {said}" if number else f"{said}"
-        raise ServiceError(f"Vertex AI: {what}: {told}", number) from None
+def _errors(doing: str) -> AbstractContextManager[None]:
+    return google_errors(
+        f"Vertex AI: {doing}",
+        "Vertex AI",
+        roles="the role Vertex AI User on the project",
+        others=(ValueError, RuntimeError),  # how the SDK says that an argument or a run is wrong
+    )

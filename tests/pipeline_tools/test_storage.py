@@ -182,7 +182,7 @@ def refusing(monkeypatch, request) -> Iterator[None]:
     [
         (403, r"gs://bucket/x: access denied; .* needs the role Storage Object {role} on the bucket \(.*told so"),
         (401, r"gs://bucket/x: there are no Google Cloud credentials that work .* GOOGLE_APPLICATION_CREDENTIALS to"),
-        (400, r"gs://bucket/x: Cloud Storage refuses this \(.*told so"),
+        (400, r"gs://bucket/x: Cloud Storage refuses this with HTTP 400 \(.*told so"),
     ],
     indirect=["refusing"],
 )

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -20,6 +18,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from components.lib.beam.cached_options import CachedOptions
 from components.lib.beam.options import BeamOptions
 from pipeline_tools.errors import InputError, PipelineToolsError
+from pipeline_tools.signals import terminable
 
 _TALKATIVE = ("apache_beam.runners.portability.fn_api_runner", "apache_beam.runners.portability.local_job_service")
 """Where Beam tells of each channel that worker processes of this machine open."""
@@ -150,7 +149,7 @@ def run(pipeline: beam.Pipeline, options: BeamOptions) -> None:
         return
     url, result, state = "", None, None
     try:
-        with _progress(), _ended_by_exception():
+        with _progress(), terminable():
             result = pipeline.run()
             url = _url(result, options)
             print(f"{_what(options)}{f': {url}' if url else ''}", flush=True)  # noqa: T201
@@ -198,20 +197,3 @@ def _progress() -> Iterator[None]:
             each.setLevel(level)
         logger.propagate = propagate
         logger.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def _ended_by_exception() -> Iterator[None]:
-    """Turn a request to end (SIGTERM) into an exception, so that the job is cancelled; Ctrl-C is one already."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, _frame: Any) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

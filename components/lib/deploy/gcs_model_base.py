@@ -38,11 +38,11 @@ class GcsModelBase:
         _, path = storage.split(model_base_path, what)
         self._bucket = storage.bucket(model_base_path)
         self._prefix = "/".join(part for part in (path, model_name) if part) + "/"
-        self._understood = functools.partial(storage.understood, what, storage.WRITER)
+        self._translate_errors = functools.partial(storage.translate_errors, what, storage.WRITER)
 
     def versions(self) -> list[int]:
         """List the whole versions, in order."""
-        with self._understood():
+        with self._translate_errors():
             return sorted(version for version, whole in self._found().items() if whole)
 
     def path(self, version: int) -> str:
@@ -63,7 +63,7 @@ class GcsModelBase:
         """
         if not (model / SAVED_MODEL_FILE).is_file():
             raise InputError(f"{model}: no {SAVED_MODEL_FILE} in it, so this is not a SavedModel")
-        with self._understood():
+        with self._translate_errors():
             self._sweep()
             version = self._claim()
             claim = f"{self._prefix}{_CLAIMS}/{version}"
@@ -80,7 +80,7 @@ class GcsModelBase:
         """Take a version away, so that servers go back to the one before."""
         from google.api_core.exceptions import NotFound
 
-        with self._understood():
+        with self._translate_errors():
             with contextlib.suppress(NotFound):
                 # First: without it, this is not a version any more.
                 self._bucket.blob(f"{self._prefix}{version}/{SAVED_MODEL_FILE}").delete()

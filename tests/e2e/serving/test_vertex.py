@@ -20,8 +20,8 @@ from components.lib.deploy.golden import PredictionMismatchError  # noqa: E402
 from components.lib.serving.client import ModelNotFoundError  # noqa: E402
 from components.lib.serving.vertex_client import VertexClient  # noqa: E402
 from components.ml_engine.deploy import deploy  # noqa: E402
-from components.ml_engine.endpoint import Vertex, VertexError, share_traffic  # noqa: E402
-from pipeline_tools.errors import InputError  # noqa: E402
+from components.ml_engine.endpoint import Vertex, share_traffic  # noqa: E402
+from pipeline_tools.errors import InputError, ServiceError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_the_client_asks_an_endpoint_and_says_what_is_wrong(go, both):
 def test_an_upload_that_fails_deploys_nothing(go, tmp_path, monkeypatch, count):
     monkeypatch.setattr("components.lib.deploy.model_base.LocalModelBase.path", lambda _self, _version: "/nowhere")
     before = count("deploy_model")
-    with pytest.raises(VertexError, match=r"while uploading the model: .*no saved_model.pb at /nowhere"):
+    with pytest.raises(ServiceError, match=r"uploading the model: .*no saved_model.pb at /nowhere"):
         go("broken", serving_image="other/image:1")
     assert count("deploy_model") == before
 

@@ -103,7 +103,10 @@ def test_a_refusal(command, fake):
     done = command()
     assert (done.returncode, done.stdout) == (2, "")
     assert "starting the run" in done.stderr
-    assert "HTTP 403: Permission 'aiplatform.pipelineJobs.create' denied" in done.stderr
+    assert (
+        "needs the role Vertex AI User on the project (Permission 'aiplatform.pipelineJobs.create' denied)"
+        in done.stderr
+    )
     assert "Traceback" not in done.stderr
 
 
