@@ -7,6 +7,7 @@ FTRL, the deep part by Adagrad, both on one loss summed over the batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -101,19 +102,21 @@ class WideAndDeep(keras.Model):
         wide = self.wide.trainable_variables
         return wide, [variable for variable in self.trainable_variables if all(variable is not each for each in wide)]
 
-    def train_step(self, data: tuple[Mapping[str, tf.Tensor], tf.Tensor]) -> dict[str, tf.Tensor]:
+    def train_step(self, data: tuple[Any, ...]) -> dict[str, tf.Tensor]:
         """Train on one batch.
 
         Args:
-            data: The features and the labels, the latter float32 of shape (batch, 1).
+            data: The features; the labels, float32 of shape (batch, 1); and weights of shape (batch,), if there are.
 
         Returns:
             ``loss``: the mean log loss of the batch before the step, in nats.
         """
-        inputs, labels = data
+        inputs, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             scores = self(inputs, training=True)
             losses = keras.losses.binary_crossentropy(labels, scores)
+            if weights is not None:
+                losses *= weights
             total = tf.reduce_sum(losses)  # a sum, so that the workers' gradients add up to that of the whole batch
         wide, deep = self._parts()
         gradients = tape.gradient(total, wide + deep)

@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from pipeline_tools.errors import InputError
 
-_FACTS = "training.json"
+_IDENTITY = "training.json"
 _KEPT = 2
 
 
 @dataclass(frozen=True)
-class Place:
+class CheckpointOptions:
     """Where checkpoints go, and how often.
 
     Attributes:
@@ -32,24 +32,24 @@ class Checkpoints:
     """The checkpoints of one training.
 
     Args:
-        place: Where they go, and how often.
-        facts: What makes this training what it is. Another training's checkpoints are refused, not taken up.
+        options: Where they go, and how often.
+        identity: What tells this training from others. Another training's checkpoints are refused, not restored.
 
     Raises:
         InputError: The directory holds the checkpoints of another training.
     """
 
-    def __init__(self, place: Place, facts: dict[str, Any]) -> None:
-        self.every = place.every
-        self._directory = place.directory.rstrip("/")
-        self._facts = json.dumps(facts, indent=2, sort_keys=True)
+    def __init__(self, options: CheckpointOptions, identity: dict[str, Any]) -> None:
+        self.every = options.every
+        self._directory = options.directory.rstrip("/")
+        self._identity = json.dumps(identity, indent=2, sort_keys=True)
         self._manager: tf.train.CheckpointManager | None = None
         self._step: Any = None
-        path = f"{self._directory}/{_FACTS}"
+        path = f"{self._directory}/{_IDENTITY}"
         if tf.io.gfile.exists(path):
             with tf.io.gfile.GFile(path) as file:
                 before = json.loads(file.read())
-            changed = sorted(name for name in {*before, *facts} if before.get(name) != facts.get(name))
+            changed = sorted(name for name in {*before, *identity} if before.get(name) != identity.get(name))
             if changed:
                 raise InputError(
                     f"{self._directory} holds checkpoints of a training with other {', '.join(changed)}: name another "
@@ -57,7 +57,7 @@ class Checkpoints:
                 )
 
     def restore(self, variables: Sequence[Any]) -> int:
-        """Take up the newest checkpoint.
+        """Restore the newest checkpoint.
 
         Args:
             variables: Keras variables of the model and its optimizers, always in the same order.
@@ -85,10 +85,10 @@ class Checkpoints:
             step: How many steps are done.
         """
         assert self._manager is not None, "restore comes first"
-        path = f"{self._directory}/{_FACTS}"
+        path = f"{self._directory}/{_IDENTITY}"
         if not tf.io.gfile.exists(path):
             tf.io.gfile.makedirs(self._directory)
             with tf.io.gfile.GFile(path, "w") as file:
-                file.write(self._facts)
+                file.write(self._identity)
         self._step.assign(step)
         self._manager.save(checkpoint_number=step)

@@ -41,6 +41,8 @@ def train(
     cpu: str = "1",
     memory: str = "2Gi",
     deadline_seconds: int = 86400,
+    train_epochs: int = 0,
+    weight_key: str = "",
 ):
     """Train a model on transformed examples and export it as a SavedModel that takes raw rows.
 
@@ -52,7 +54,7 @@ def train(
         label_key: The label among the transformed features.
         model: A SavedModel with the signatures serving_default, serving_raw and transform_features.
         metrics: Loss on the train split; log loss, accuracy and AUC on the eval split.
-        train_steps: Number of batches to train on.
+        train_steps: Number of batches to train on; 0 where train_epochs says how long.
         batch_size: Examples a batch; of several workers, of all of them together.
         hidden_units: Units of each hidden layer.
         learning_rate: Of the deep part.
@@ -76,6 +78,8 @@ def train(
         cpu: What a pod asks for.
         memory: What a pod asks for and may take.
         deadline_seconds: How long the job may take, restarts included.
+        train_epochs: How often to go through the labelled train rows, instead of train_steps, which must then be 0.
+        weight_key: Raw column that weighs the examples in training and in the metrics; empty counts all alike.
     """
     from components.training.fit import fit
 
@@ -92,6 +96,8 @@ def train(
         learning_rate=learning_rate,
         wide_learning_rate=wide_learning_rate,
         seed=seed,
+        train_epochs=train_epochs,
+        weight_key=weight_key,
         workers=workers,
         pss=pss,
         checkpoint_dir=checkpoint_dir,

@@ -40,7 +40,7 @@ def model_features(schema: schema_pb2.Schema, label_key: str) -> list[Feature]:
 
     Raises:
         InputError: The label is not among the transformed features, or a feature is neither a number nor a category
-            of known size.
+            of known size, or a category may get the id -1.
     """
     names = [feature.name for feature in schema.feature]
     if label_key not in names:
@@ -51,6 +51,12 @@ def model_features(schema: schema_pb2.Schema, label_key: str) -> list[Feature]:
             continue
         if feature.type == schema_pb2.FLOAT:
             features.append(Feature(feature.name))
+        elif feature.type == schema_pb2.INT and feature.int_domain.min < 0:
+            raise InputError(
+                f"feature {feature.name!r} may be the id {feature.int_domain.min}, which would be read as another id: "
+                "a vocabulary gives it to values that it does not know. Set num_oov_buckets=1 in "
+                "tft.compute_and_apply_vocabulary or tft.apply_vocabulary, or default_value to an id of the vocabulary"
+            )
         elif feature.type == schema_pb2.INT and feature.int_domain.max > 0:
             features.append(Feature(feature.name, size=int(feature.int_domain.max) + 1))
         else:

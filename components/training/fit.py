@@ -9,7 +9,7 @@ from typing import Any
 from components.training.local_workers import train_by_workers
 from components.training.options import MODES, JobOptions
 from components.training.request import HIDDEN_UNITS, Request, Workers
-from components.training.trainer import check_for_workers, make_plan, train_here
+from components.training.trainer import check_for_workers, make_plan, train_in_process
 from pipeline_tools.errors import InputError
 
 
@@ -27,6 +27,8 @@ def fit(
     learning_rate: float = 0.02,
     wide_learning_rate: float = 0.02,
     seed: int = 1,
+    train_epochs: int = 0,
+    weight_key: str = "",
     workers: int = 1,
     pss: int = 0,
     checkpoint_dir: str = "",
@@ -39,9 +41,10 @@ def fit(
     """Train a model and write it as a SavedModel.
 
     Args:
-        examples: Directory of an `examples` artifact; its schema says what the model is served with.
+        examples: Directory of the `examples` artifact that was transformed; its schema says what the model is served
+            with, and its rows which labels and weights there are.
         transformed_examples: Directory of a `transformed_examples` artifact. Without an eval split the model is
-            trained and not judged.
+            trained and not evaluated.
         transform_graph: Directory of a `transform_graph` artifact.
         model_module: Path or dotted name of a module with ``build_model(features, *, hidden_units, learning_rate,
             wide_learning_rate, seed)`` that returns a compiled ``keras.Model``. The model takes a dictionary of tensors
@@ -50,14 +53,19 @@ def fit(
             must be those of a loss summed over the rows, or of its mean divided by the number of replicas (Keras's own
             ``train_step`` does that). A model with a ``train_step`` of its own then also has ``build_optimizers()``,
             which makes the optimizers' variables and returns the optimizers.
-        label_key: The label among the transformed features: 0 or 1.
+        label_key: The label among the transformed features: 0 or 1. A row that lacks a raw column from which the label
+            follows has no label, and is left out.
         model: Directory to write.
-        train_steps: Number of batches to train on.
+        train_steps: Number of batches to train on; 0 where ``train_epochs`` says how long.
         batch_size: Examples a batch; of several workers, of all of them together.
         hidden_units: Units of each hidden layer; default ``[100, 70, 50, 25]``.
         learning_rate: Of the deep part.
         wide_learning_rate: Of the wide part.
         seed: Of the initial weights and of the order of examples.
+        train_epochs: How often to go through the labelled train rows, instead of ``train_steps``; the last batch is
+            filled up with rows of a further pass.
+        weight_key: Raw column that weighs the examples, in training (divided by its mean, so that learning rates mean
+            the same) and in the metrics; empty counts all alike.
         workers: How many processes train together.
         pss: Parameter servers; must be 0.
         checkpoint_dir: Where several workers write checkpoints, and where they go on from; empty: beside the model, for
@@ -70,8 +78,9 @@ def fit(
             ``transform_graph``, and the ``model``'s own URI, after which the job is named.
 
     Returns:
-        Metrics: ``train_steps``, ``train_examples``, ``train_loss`` (of the last steps), and of the eval split
-        ``eval_examples``, ``eval_log_loss``, ``eval_accuracy`` (at 0.5), ``eval_auc``.
+        Metrics: ``train_steps``, ``train_epochs``, ``train_examples`` (with a label), ``train_unlabelled`` (rows left
+        out), ``train_loss`` (of the last steps), and of the eval split ``eval_examples``, ``eval_unlabelled``,
+        ``eval_log_loss``, ``eval_accuracy`` (at 0.5), ``eval_auc``.
 
     Raises:
         InputError: A parameter is out of range, the module has no ``build_model``, its model cannot be trained by
@@ -92,6 +101,8 @@ def fit(
         learning_rate,
         wide_learning_rate,
         seed,
+        train_epochs,
+        weight_key,
     ).checked()
     options.check(batch_size)
     if train_mode not in MODES:
@@ -101,7 +112,7 @@ def fit(
 
     plan = make_plan(request)
     if workers == 1:
-        return train_here(plan, model)
+        return train_in_process(plan, model)
     check_for_workers(plan)
     return train_by_workers(request, model, options)
 

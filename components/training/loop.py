@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.training.checkpoints import Checkpoints
-from components.training.data import Columns
+from components.training.data import Columns, Rows
 from pipeline_tools.errors import InputError
 
 REPORTS = 10
@@ -38,8 +38,7 @@ def optimizers(network: keras.Model) -> list[keras.optimizers.Optimizer]:
 
 def train(
     network: keras.Model,
-    columns: Columns,
-    labels: Any,
+    data: Rows,
     order: Any,
     *,
     worker: int = 0,
@@ -54,8 +53,7 @@ def train(
 
     Args:
         network: The compiled model.
-        columns: Features, an array of shape (rows,) each.
-        labels: float32, shape (rows,).
+        data: The train rows.
         order: Which rows each step takes, shape (steps, batch size).
         worker: Which one this is.
         workers: How many there are; the batch size is a multiple of it.
@@ -72,9 +70,8 @@ def train(
     steps, batch_size = order.shape
     share = batch_size // workers
     own = order[:, worker * share : (worker + 1) * share]
-    inputs = {name: tf.constant(column) for name, column in columns.items()}
-    targets = tf.constant(labels[:, None])
-    network({name: column[:1] for name, column in inputs.items()})  # makes the weights
+    tensors = data.tensors()
+    network({name: column[:1] for name, column in tensors.inputs.items()})  # makes the weights
 
     start = 0
     if workers > 1 or checkpoints:
@@ -87,8 +84,7 @@ def train(
     @tf.function(input_signature=[tf.TensorSpec([None, share], tf.int64)])
     def run(chunk: tf.Tensor) -> tf.Tensor:
         def step(rows: tf.Tensor) -> tf.Tensor:
-            batch = {name: tf.gather(column, rows) for name, column in inputs.items()}
-            return network.train_step((batch, tf.gather(targets, rows)))["loss"]
+            return network.train_step(tensors.batch(rows))["loss"]
 
         total = tf.constant(0.0)
         for at in tf.range(tf.shape(chunk)[0]):
@@ -155,32 +151,31 @@ class FirstStep:
                 )
 
 
-def first_step(network: keras.Model, columns: Columns, labels: Any, order: Any) -> FirstStep | None:
+def first_step(network: keras.Model, data: Rows, order: Any) -> FirstStep | None:
     """Take the first step in this process, to tell a step that workers can share from one that they cannot.
 
     Args:
         network: A model of its own, outside the scope of a strategy.
-        columns: As `train` takes them.
-        labels: As `train` takes them.
-        order: As `train` takes it.
+        data: As for `train`.
+        order: As for `train`.
 
     Returns:
         What it did; None of a model with random or averaged state (dropout, batch normalization), whose step differs
         between workers by right.
     """
-    batch = {name: tf.constant(column[order[0]]) for name, column in columns.items()}
-    network(batch)
+    tensors = data.select(order[0]).tensors()
+    network(tensors.inputs)
     if network.non_trainable_variables or len(network.variables) > len(network.trainable_variables):
         print("the model has state besides its weights: its first step is not compared with one worker's", flush=True)  # noqa: T201
         return None
     before = [variable.numpy() for variable in network.trainable_variables]
     optimizers(network)
-    tf.function(network.train_step)((batch, tf.constant(labels[order[0]][:, None])))
+    tf.function(network.train_step)(tensors.batch(tf.range(len(order[0]))))
     return FirstStep(before, [variable.numpy() for variable in network.trainable_variables])
 
 
-def meet() -> None:
-    """Wait until all workers have come here; called inside the scope of their strategy."""
+def wait_for_all() -> None:
+    """Wait until all workers call this; called inside the scope of their strategy."""
     strategy = tf.distribute.get_strategy()
     float(strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0), axis=None))
 

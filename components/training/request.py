@@ -21,12 +21,14 @@ class Request:
         transform_graph: Directory of a `transform_graph` artifact.
         model_module: Path or dotted name of a module with ``build_model``.
         label_key: The label among the transformed features.
-        train_steps: Number of batches to train on.
+        train_steps: Number of batches to train on; 0 where ``train_epochs`` says how long.
         batch_size: Examples a batch; of several workers, of all of them together.
         hidden_units: Units of each hidden layer.
         learning_rate: Of the deep part.
         wide_learning_rate: Of the wide part.
         seed: Of the initial weights and of the order of examples.
+        train_epochs: How often to go through the train rows; 0 where ``train_steps`` says how long.
+        weight_key: Raw column that weighs the examples; empty where all count alike.
     """
 
     examples: str
@@ -40,6 +42,8 @@ class Request:
     learning_rate: float = 0.02
     wide_learning_rate: float = 0.02
     seed: int = 1
+    train_epochs: int = 0
+    weight_key: str = ""
 
     def checked(self) -> Request:
         """Check the numbers.
@@ -50,8 +54,13 @@ class Request:
         Raises:
             InputError: One is out of range.
         """
-        for name in ("train_steps", "batch_size"):
-            _at_least(1, name, getattr(self, name))
+        for name, least in (("train_steps", 0), ("train_epochs", 0), ("batch_size", 1)):
+            _at_least(least, name, getattr(self, name))
+        if bool(self.train_steps) == bool(self.train_epochs):
+            raise InputError(
+                f"train_steps={self.train_steps} and train_epochs={self.train_epochs}: one of them says how long to "
+                "train, and must be at least 1; set the other to 0"
+            )
         for name in ("learning_rate", "wide_learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)}: must be over 0")
@@ -61,10 +70,18 @@ class Request:
         # Inside a list kfp.local knows one kind of number, and hands over 100.0.
         return dataclasses.replace(self, hidden_units=[int(unit) for unit in units])
 
-    def facts(self) -> dict[str, Any]:
-        """Tell what makes this training what it is, wherever its inputs lie. Only more steps may follow."""
-        places = ("examples", "transformed_examples", "transform_graph", "train_steps")
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in places}
+    def steps(self, rows: int) -> int:
+        """Count the batches to train on.
+
+        Args:
+            rows: How many train rows have a label.
+        """
+        return self.train_steps or -(-self.train_epochs * rows // self.batch_size)
+
+    def identity(self) -> dict[str, Any]:
+        """Give what tells this training from others, wherever its inputs are. Only more steps may follow."""
+        others = ("examples", "transformed_examples", "transform_graph", "train_steps", "train_epochs")
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in others}
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,25 @@
-"""One process's part of a training: build the model, train it, and as the first worker judge and export it."""
+"""One process's part of a training: build the model, train it, and as the first worker evaluate and export it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.lib.artifacts.examples import read_schema
+from components.lib.artifacts.labels import check_weight_column
+from components.lib.artifacts.transform_graph import TransformGraph
 from components.lib.modules import load_attribute
-from components.lib.stats.scores import accuracy, auc, log_losses
-from components.training import loop
-from components.training.checkpoints import Checkpoints, Place
-from components.training.data import Columns, load, row_order
+from components.lib.stats.scores import auc, log_losses
+from components.training import data, loop
+from components.training.checkpoints import CheckpointOptions, Checkpoints
+from components.training.data import Rows
 from components.training.export import export
 from components.training.features import Feature, model_features
 from components.training.request import Request
@@ -26,12 +29,45 @@ from pipeline_tools.paths import atomic_path
 
 @dataclass(frozen=True)
 class Plan:
-    """A request with what it names: the transform graph's output, its features, and how the model is built."""
+    """A request with what it names.
+
+    Attributes:
+        request: Checked.
+        schema: Of the raw examples.
+        output: The transform graph's output.
+        features: What the model sees.
+        label_columns: Raw columns that the label follows from.
+        columns: Raw columns that the features follow from.
+        build: Builds the model, with the same weights each time.
+    """
 
     request: Request
+    schema: schema_pb2.Schema
     output: tft.TFTransformOutput
     features: list[Feature]
+    label_columns: list[str]
+    columns: list[str]
     build: Callable[[], keras.Model]
+
+    def load(self, split: str) -> Rows:
+        """Read the labelled rows of a split.
+
+        Args:
+            split: ``train`` or ``eval``.
+
+        Raises:
+            InputError: As `components.training.data.load`.
+        """
+        return data.load(
+            self.output,
+            self.request.examples,
+            self.request.transformed_examples,
+            split,
+            self.request.label_key,
+            features=self.features,
+            label_columns=self.label_columns,
+            weight_key=self.request.weight_key,
+        )
 
 
 def make_plan(request: Request) -> Plan:
@@ -41,14 +77,18 @@ def make_plan(request: Request) -> Plan:
         request: Checked.
 
     Returns:
-        The plan; its ``build`` gives a model with the same weights each time.
+        The plan.
 
     Raises:
-        InputError: The module has no ``build_model``, or the features are not such as a model can take.
+        InputError: The module has no ``build_model``, the features are not such as a model can take, or there is no
+            column ``weight_key``.
     """
     build_model = load_attribute(request.model_module, "build_model", "model_module")
+    schema = read_schema(request.examples)
     output = tft.TFTransformOutput(request.transform_graph)
     features = model_features(output.transformed_metadata.schema, request.label_key)
+    graph = TransformGraph(output)
+    check_weight_column(schema, request.weight_key, f"weight_key={request.weight_key}")
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(request.seed)
@@ -60,7 +100,15 @@ def make_plan(request: Request) -> Plan:
             seed=request.seed,
         )
 
-    return Plan(request, output, features, build)
+    return Plan(
+        request,
+        schema,
+        output,
+        features,
+        graph.source_columns([request.label_key]),
+        graph.source_columns([feature.name for feature in features]),
+        build,
+    )
 
 
 def check_for_workers(plan: Plan) -> None:
@@ -81,8 +129,8 @@ def check_for_workers(plan: Plan) -> None:
         )
 
 
-def train_here(
-    plan: Plan, model: str, *, worker: int = 0, workers: int = 1, checkpoints: Place | None = None
+def train_in_process(
+    plan: Plan, model: str, *, worker: int = 0, workers: int = 1, checkpoints: CheckpointOptions | None = None
 ) -> dict[str, float]:
     """Train in this process, alone or with others.
 
@@ -94,82 +142,76 @@ def train_here(
         checkpoints: Where to resume from and to write to.
 
     Returns:
-        Metrics, as `components.training.fit.fit` tells them; empty of other workers than the first.
+        Metrics, as `components.training.fit.fit` describes them; empty of other workers than the first.
 
     Raises:
-        InputError: The labels cannot be learned, the loss is no number, or the model's step is not one that workers
+        InputError: The labels cannot be learned, the loss is not a number, or the model's step is not one that workers
             can share.
     """
     request = plan.request
     # Made before anything else is: it opens the way to the other workers.
     strategy = tf.distribute.MultiWorkerMirroredStrategy() if workers > 1 else tf.distribute.get_strategy()
-    columns, labels = load(plan.output, request.transformed_examples, "train", request.label_key)
-    judged = worker == 0 and (Path(request.transformed_examples) / "eval").is_dir()
-    held_out = load(plan.output, request.transformed_examples, "eval", request.label_key) if judged else None
-    order = row_order(len(labels), request.train_steps, request.batch_size, request.seed)
+    rows = plan.load("train")
+    evaluated = worker == 0 and (Path(request.transformed_examples) / "eval").is_dir()
+    eval_rows = plan.load("eval") if evaluated else None
+    order = data.row_order(len(rows), request.steps(len(rows)), request.batch_size, request.seed)
 
     # Of the same rows, as far as a glance tells.
-    facts = {**request.facts(), "train_examples": len(labels), "positive_examples": int(labels.sum())}
-    rehearsed = loop.first_step(plan.build(), columns, labels, order) if worker == 0 and workers > 1 else None
+    identity = {**request.identity(), "train_examples": len(rows), "positive_examples": int(rows.labels.sum())}
+    rehearsed = loop.first_step(plan.build(), rows, order) if worker == 0 and workers > 1 else None
     with strategy.scope():
         network = plan.build()
         train_loss = loop.train(
             network,
-            columns,
-            labels,
+            rows,
             order,
             worker=worker,
             workers=workers,
-            checkpoints=Checkpoints(checkpoints, facts) if checkpoints else None,
+            checkpoints=Checkpoints(checkpoints, identity) if checkpoints else None,
             rehearsed=rehearsed,
         )
+    metrics = {
+        "train_steps": float(len(order)),
+        "train_epochs": order.size / len(rows),
+        "train_examples": float(len(rows)),
+        "train_unlabelled": float(rows.unlabelled),
+        "train_loss": train_loss,
+    }
     if workers > 1:
-        metrics = (
-            _finish(plan, _alone(plan, network, columns), train_loss, len(labels), held_out, model)
-            if not worker
-            else {}
-        )
+        if worker == 0:
+            metrics = _finish(plan, _copy(plan, network, rows), metrics, eval_rows, model)
         with strategy.scope():
-            loop.meet()  # a worker that left early would look like a lost one to those that still work
-        return metrics
-    return _finish(plan, network, train_loss, len(labels), held_out, model)
+            loop.wait_for_all()  # a worker that left early would look like a lost one to those that still work
+        return {} if worker else metrics
+    return _finish(plan, network, metrics, eval_rows, model)
 
 
 def _finish(
-    plan: Plan,
-    network: keras.Model,
-    train_loss: float,
-    rows: int,
-    held_out: tuple[Columns, Any] | None,
-    model: str,
+    plan: Plan, network: keras.Model, metrics: dict[str, float], eval_rows: Rows | None, model: str
 ) -> dict[str, float]:
-    request = plan.request
-    metrics = {
-        "train_steps": float(request.train_steps),
-        "train_examples": float(rows),
-        "train_loss": train_loss,
-        **(_judge(network, *held_out) if held_out else {}),
-    }
+    metrics = {**metrics, **(_evaluate(network, eval_rows) if eval_rows else {})}
     print(", ".join(f"{name} {value:.6g}" for name, value in metrics.items()), flush=True)  # noqa: T201
-    with atomic_path(model) as place:
+    with atomic_path(model) as directory:
         names = [feature.name for feature in plan.features]
-        export(network, names, plan.output, read_schema(request.examples), place)
+        export(network, names, plan.output, plan.schema, directory)
     return metrics
 
 
-def _alone(plan: Plan, network: keras.Model, columns: Columns) -> keras.Model:
+def _copy(plan: Plan, network: keras.Model, rows: Rows) -> keras.Model:
     """Copy a model out of its strategy, so that what is exported knows nothing of workers."""
     copy = plan.build()
-    copy({name: tf.constant(column[:1]) for name, column in columns.items()})
+    copy(rows.select(slice(1)).tensors().inputs)
     copy.set_weights(network.get_weights())
     return copy
 
 
-def _judge(network: keras.Model, columns: Columns, labels: Any) -> dict[str, float]:
-    scores = loop.predict(network, columns)
+def _evaluate(network: keras.Model, rows: Rows) -> dict[str, float]:
+    scores = loop.predict(network, rows.columns)
+    hits = (scores > 0.5) == (rows.labels > 0.5)
     return {
-        "eval_examples": float(len(labels)),
-        "eval_log_loss": float(log_losses(labels, scores).mean()),
-        "eval_accuracy": accuracy(labels, scores),
-        "eval_auc": auc(labels, scores),
+        "eval_examples": float(len(rows)),
+        "eval_unlabelled": float(rows.unlabelled),
+        "eval_log_loss": float(np.average(log_losses(rows.labels, scores), weights=rows.weights)),
+        "eval_accuracy": float(np.average(hits, weights=rows.weights)),
+        "eval_auc": auc(rows.labels, scores, rows.weights),
     }

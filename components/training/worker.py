@@ -59,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(order: dict[str, Any], worker: int, workers: int) -> dict[str, float]:
-    from components.training.checkpoints import Place
-    from components.training.trainer import make_plan, train_here
+    from components.training.checkpoints import CheckpointOptions
+    from components.training.trainer import make_plan, train_in_process
 
-    checkpoints = Place(order["checkpoint_dir"], order["checkpoint_steps"])
+    checkpoints = CheckpointOptions(order["checkpoint_dir"], order["checkpoint_steps"])
     with ExitStack() as stack:
         request = Request(**order["request"])
         copies: dict[str, Any] = {
@@ -70,7 +70,7 @@ def _train(order: dict[str, Any], worker: int, workers: int) -> dict[str, float]
             for name in ("examples", "transformed_examples", "transform_graph")
         }
         plan = make_plan(dataclasses.replace(request, **copies))
-        return train_here(plan, order["model"], worker=worker, workers=workers, checkpoints=checkpoints)
+        return train_in_process(plan, order["model"], worker=worker, workers=workers, checkpoints=checkpoints)
 
 
 def _leave(order: dict[str, Any], worker: int, **result: Any) -> None:
