@@ -6,16 +6,17 @@ STAMP := $(VENV)/.ready
 # Set around us, it would make every import two to three times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast test-image lint bench image clean
+.PHONY: help setup demo test test-fast test-all campaign lint bench image clean
 
 help:
 	@echo "make setup      prepare .venv, once"
 	@echo "make demo       run workflow1 on real Chicago taxi trips and compile it for the Pipelines UI"
-	@echo "make test       run all tests"
-	@echo "make test-fast  run the tests that need seconds"
+	@echo "make test       run what Python alone can show, in minutes"
+	@echo "make test-fast  run the tests of single functions and commands"
+	@echo "make test-all   run the other tests: with Go, Java, a browser, stand-ins for services"
+	@echo "make campaign   kill and fuzz many times; build the image as root with buildah and run it; an hour, 10 GB"
 	@echo "make lint       ruff, mypy --strict, import contracts"
 	@echo "make bench      list the benchmarks behind docs/benchmarks.md"
-	@echo "make test-image build the image as root with buildah and run it, which takes minutes and 10 GB"
 	@echo "make image      build the image that steps run in, with docker, podman or buildah (IMAGE=… names it)"
 
 setup: $(STAMP)
@@ -35,14 +36,24 @@ demo: setup
 	@$(BIN)/python -m taxi_pipeline.workflow1 -o workflow1.tar.gz
 	@echo "ready to be uploaded in the Pipelines UI; to look at the analysis: $(BIN)/taxi-pipeline report RUN_DIR --open"
 
+# As many at a time as there are cores, but no more than four: each may need 2 GB.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4
+
 test: setup
-	$(BIN)/python -m pytest
+	@echo "make test: what Python alone can show; 4 to 8 minutes on two cores"
+	$(PYTEST) -m 'not full and not campaign'
+	@echo "make test-all adds Argo's and Kubeflow's own code (Go), Flink (Java), a browser, stand-ins for Google's services, repeatability"
 
 test-fast: setup
-	$(BIN)/python -m pytest -m 'not e2e and not conformance'
+	$(PYTEST) -m 'not e2e and not full and not campaign'
 
-test-image: setup
-	$(BIN)/python -m pytest --image tests/docker
+test-all: setup
+	@echo "make test-all: what make test leaves out; 10 to 20 minutes on two cores, once 10 more to build and fetch tools"
+	$(PYTEST) -m 'full and not campaign'
+
+campaign: setup
+	@echo "make campaign: about an hour, 10 GB of disk; the image needs root, buildah, debootstrap, iproute2 and Go"
+	$(PYTEST) -m campaign
 
 lint: setup
 	$(BIN)/ruff check .

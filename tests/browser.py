@@ -9,14 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.tools import missing
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
-
-needs_chromium = pytest.mark.skipif(
-    not (CHROMIUM and CHROMEDRIVER), reason="no Chromium here: apt-get install chromium chromium-driver"
-)
 
 ARGUMENTS = (
     "--headless",
@@ -34,6 +30,8 @@ ARGUMENTS = (
 @contextmanager
 def chromium(profile: Path) -> Iterator[Browser]:
     """Start a browser with a profile of its own."""
+    if not (CHROMIUM and CHROMEDRIVER):
+        missing("a browser (apt-get install chromium chromium-driver)")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

@@ -1,7 +1,8 @@
-"""What all tests share: golden files, stand-ins for Google's services, and one finished run of workflow1."""
+"""What all tests share: golden files, stand-ins for Google's services, and finished runs of workflow1."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,30 @@ from typing import Any
 import pytest
 
 from tests.google.fixtures import google, google_folder  # noqa: F401
+from tests.shared import SMALL, made_once
 
 GOLDEN = Path(__file__).parent / "golden"
+
+SLOW_FIRST = ("campaign", "full", "e2e")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--regenerate-golden", action="store_true", help="write the golden files anew instead of comparing with them"
     )
-    parser.addoption("--image", action="store_true", help="build the image and run it, which takes minutes and 10 GB")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts what it puts into the background with these ignored, and so would be what the tests start.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no core waits for another at the end."""
+    items.sort(key=lambda item: next((at for at, name in enumerate(SLOW_FIRST) if item.get_closest_marker(name)), 9))
 
 
 @pytest.fixture
@@ -42,7 +58,16 @@ def workflow1_run(tmp_path_factory: pytest.TempPathFactory):
     from pipeline_tools.local import run
     from taxi_pipeline.workflow1 import workflow1
 
-    return run(workflow1, run_dir=tmp_path_factory.mktemp("runs") / "workflow1")
+    return made_once(tmp_path_factory, "workflow1", lambda folder: run(workflow1, run_dir=folder / "run"))
+
+
+@pytest.fixture(scope="session")
+def small_workflow1_run(tmp_path_factory: pytest.TempPathFactory):
+    """One run of workflow1 with the arguments SMALL."""
+    from pipeline_tools.local import run
+    from taxi_pipeline.workflow1 import workflow1
+
+    return made_once(tmp_path_factory, "small-workflow1", lambda folder: run(workflow1, SMALL, run_dir=folder / "run"))
 
 
 @pytest.fixture

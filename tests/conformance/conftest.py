@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.tools import CACHE, go, missing
 
 HERE = Path(__file__).parent
 
@@ -21,19 +22,15 @@ def go_program() -> Callable[[str], Path]:
     def build(name: str) -> Path:
         sources = [path for path in sorted((HERE / name).iterdir()) if path.suffix in (".go", ".mod", ".sum")]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "taxi-pipeline" / "conformance"
-        program = cache / digest / name
+        program = CACHE / "conformance" / digest / name
         if program.is_file():
             return program
-        go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
-        if go is None:
-            pytest.skip("Go is not installed (https://go.dev/dl)")
         program.parent.mkdir(parents=True, exist_ok=True)
         scratch = program.with_suffix(f".{os.getpid()}")
-        command = [go, "build", "-mod=readonly", "-buildvcs=false", "-o", str(scratch), "."]
+        command = [go(), "build", "-mod=readonly", "-buildvcs=false", "-o", str(scratch), "."]
         done = subprocess.run(command, cwd=HERE / name, capture_output=True, text=True)
         if done.returncode != 0 and _unreachable(done.stderr):
-            pytest.skip(f"the Go modules are not to be had here: {done.stderr.strip().splitlines()[-1]}")
+            missing(f"the Go modules are not to be had here: {done.stderr.strip().splitlines()[-1]}")
         assert done.returncode == 0, done.stderr
         scratch.replace(program)
         return program

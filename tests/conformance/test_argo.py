@@ -17,8 +17,9 @@ from taxi_pipeline.workflow1 import workflow1
 from tests.pipeline_tools.compiler.argo import expr_lang, pipelines, substitution
 from tests.pipeline_tools.compiler.argo.interpreter import Interpreter
 from tests.pipeline_tools.compiler.argo.schemas import SCHEMA, reachable
+from tests.tools import go, missing
 
-pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
 
 ALL = {**pipelines.PIPELINES, **{name: find_workflow(name) for name in registry.entry_points(registry.PIPELINES)}}
 GOLDEN = Path(__file__).parents[1] / "golden" / "argo"
@@ -123,16 +124,12 @@ def test_the_interpreter_substitutes_and_evaluates_as_argo_does(argo, tmp_path, 
 
 def test_our_part_of_argos_schema_is_that_of_its_module():
     import gzip
-    import shutil
 
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
-    if go is None:
-        pytest.skip("Go is not installed (https://go.dev/dl)")
     module = Path(__file__).parent / "argo"
-    command = [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3"]
+    command = [go(), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3"]
     folder = subprocess.run(command, cwd=module, capture_output=True, text=True, check=True).stdout.strip()
     if not folder:
-        pytest.skip("the module of Argo Workflows is not in the module cache")
+        missing("the module of Argo Workflows is not in the module cache")
     source = json.loads((Path(folder) / "api/jsonschema/schema.json").read_text())
     assert json.loads(gzip.decompress(SCHEMA.read_bytes())) == reachable(source)
 

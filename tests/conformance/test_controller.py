@@ -17,7 +17,7 @@ from tests.conformance.cluster import CONFIG_MAPS, NAMESPACE, ApiServer, Kubelet
 from tests.pipeline_tools.compiler.argo import pipelines
 from tests.pipeline_tools.compiler.argo.interpreter import Interpreter
 
-pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
 
 REPOSITORY = "s3:\n  bucket: pipelines\n  endpoint: store:9000\n  insecure: true\n"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 import subprocess
 import warnings
 from pathlib import Path
@@ -14,8 +13,9 @@ import yaml
 
 from components.training.manifests import manifests, rbac
 from components.training.options import JobOptions
+from tests.tools import go, missing
 
-pytestmark = pytest.mark.conformance
+pytestmark = pytest.mark.full
 
 CRDS = {
     "TrainJob": ("github.com/kubeflow/trainer/v2@v2.0.0", "trainer.kubeflow.org_trainjobs.yaml"),
@@ -25,13 +25,10 @@ CRDS = {
 
 
 def crd(kind: str) -> dict:
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
-    if go is None:
-        pytest.skip("Go is not installed (https://go.dev/dl)")
     module, file = CRDS[kind]
-    done = subprocess.run([go, "mod", "download", "-json", module], capture_output=True, text=True, cwd="/")
+    done = subprocess.run([go(), "mod", "download", "-json", module], capture_output=True, text=True, cwd="/")
     if done.returncode:
-        pytest.skip(f"{module} is not to be had here: {(done.stdout + done.stderr).strip()[-300:]}")
+        missing(f"{module} is not to be had here: {(done.stdout + done.stderr).strip()[-300:]}")
     return yaml.safe_load((Path(json.loads(done.stdout)["Dir"]) / "manifests/base/crds" / file).read_text())
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests.shared import made_once
 
 ROWS = 3000
 STEPS = 100
@@ -31,18 +34,21 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> str:
     from components.example_generation.request import ReadParameters
     from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 
-    root = tmp_path_factory.mktemp("examples")
-    parameters = ReadParameters(
-        input_handle_train="sample://trips",
-        input_handle_eval="sample://trips",
-        schema="taxi_pipeline.schema",
-        key_column=KEY_COLUMN,
-        derived_columns=DERIVED_COLUMNS,
-        time_column=TIME_COLUMN,
-        max_rows=ROWS,
-    )
-    read_examples(parameters, examples=root / "examples", statistics=root / "statistics", anomalies=root / "anomalies")
-    return str(root / "examples")
+    def read(root: Path) -> str:
+        parameters = ReadParameters(
+            input_handle_train="sample://trips",
+            input_handle_eval="sample://trips",
+            schema="taxi_pipeline.schema",
+            key_column=KEY_COLUMN,
+            derived_columns=DERIVED_COLUMNS,
+            time_column=TIME_COLUMN,
+            max_rows=ROWS,
+        )
+        outputs = {name: root / name for name in ("examples", "statistics", "anomalies")}
+        read_examples(parameters, **outputs)
+        return str(outputs["examples"])
+
+    return made_once(tmp_path_factory, "examples", read)
 
 
 def run_chain(examples: str, module: str, root: Path) -> Chain:
@@ -64,4 +70,4 @@ def run_chain(examples: str, module: str, root: Path) -> Chain:
 @pytest.fixture(scope="session")
 def chain(examples: str, tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """The first variant."""
-    return run_chain(examples, "taxi_pipeline.preprocessing", tmp_path_factory.mktemp("chain"))
+    return made_once(tmp_path_factory, "chain", partial(run_chain, examples, "taxi_pipeline.preprocessing"))

@@ -11,10 +11,9 @@ from pipeline_tools.local import run
 from taxi_pipeline.workflow1 import workflow1
 from tests.pipeline_tools.compiler.argo.interpreter import Interpreter
 from tests.pipeline_tools.local import constructs
+from tests.shared import SMALL
 
 pytestmark = pytest.mark.e2e
-
-SMALL = {"max_rows": 3000, "train_steps": 60, "hidden_units": [16, 8]}
 
 
 def as_argo(arguments: dict) -> dict[str, str]:
@@ -47,9 +46,9 @@ def test_constructs(pipeline, arguments, tmp_path):
     assert {name: json.loads(text) for name, text in node.parameters.items()} == dict(ours.outputs)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(1800)
-def test_workflow1_has_equal_metrics(tmp_path):
-    ours = run(workflow1, SMALL, run_dir=tmp_path / "run")
+def test_workflow1_has_equal_metrics(small_workflow1_run, tmp_path):
     interpreter = Interpreter(
         lower(pipeline_yaml(workflow1)),
         tmp_path / "argo",
@@ -64,6 +63,6 @@ def test_workflow1_has_equal_metrics(tmp_path):
         metrics = output.get("artifacts", {}).get("metrics", {}).get("artifacts", [])
         if metrics:
             task = pod.name.removeprefix("root-")
-            assert metrics[0]["metadata"] == ours.artifact(task, "metrics").metadata, task
+            assert metrics[0]["metadata"] == small_workflow1_run.artifact(task, "metrics").metadata, task
             compared += 1
     assert compared >= 5

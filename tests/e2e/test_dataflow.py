@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from tests.e2e.content import evaluated, transformed
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 STEP = """
 import json, sys

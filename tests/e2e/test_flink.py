@@ -17,8 +17,9 @@ from components.lib.beam.pipelines import BeamJobError
 from tests.e2e.content import evaluated, transformed
 from tests.flink.cluster import flink_cluster
 from tests.flink.jars import FlinkMissingError
+from tests.tools import missing
 
-pytestmark = [pytest.mark.conformance, pytest.mark.e2e]
+pytestmark = pytest.mark.full
 
 WORKERS = 2
 
@@ -30,7 +31,7 @@ def flink() -> Iterator[list[str]]:
         with flink_cluster(WORKERS) as flags:
             yield flags
     except FlinkMissingError as reason:
-        pytest.skip(str(reason))
+        missing(str(reason))
 
 
 def elsewhere(flink: list[str], parameter: str) -> BeamOptions:

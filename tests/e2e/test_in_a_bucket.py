@@ -16,7 +16,7 @@ from taxi_pipeline.workflow1 import workflow1
 
 from .conftest import ROWS, STEPS
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 PLACE = "gs://bucket/runs/small"
 

@@ -76,7 +76,7 @@ def runs(workflow1_run: RunResult, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_each_component_on_its_own(tmp_path: Path) -> None:
     notebook = execute(NOTEBOOKS[0], tmp_path)
     assert any("blessed: " in text for text in results(notebook, "text/plain"))
@@ -96,7 +96,7 @@ def test_the_analysis_of_a_finished_run(runs: Path) -> None:
     assert any("payment_type = Credit Card" in table for table in tables)
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_serving_from_a_run_that_the_notebook_makes_itself(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow_serving", reason="needs the extra [serve]")
     notebook = execute(NOTEBOOKS[2], tmp_path)

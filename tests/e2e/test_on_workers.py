@@ -13,7 +13,7 @@ from components.lib.beam.options import BeamOptions
 from pipeline_tools.errors import InputError
 from tests.e2e.content import evaluated, transformed
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 ELSEWHERE = BeamOptions(mode="cloud", mode_parameter="tfma_mode", beam_runner="FnApiRunner", job_name="a run-a step")
 

@@ -13,7 +13,7 @@ import pytest
 
 from components.commands import report
 from pipeline_tools.local import RunResult
-from tests.browser import chromium, needs_chromium
+from tests.browser import chromium
 from tests.components.lib.report.looks import check_looks
 from tests.components.lib.report.pages import Page, slice_numbers
 
@@ -123,7 +123,7 @@ def test_links_follow_the_page(workflow1_run: RunResult, tmp_path: Path) -> None
     assert all((page.parent / link).exists() for link in files)
 
 
-@needs_chromium
+@pytest.mark.full
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_and_the_pages_of_its_steps_are_drawn(
     workflow1_run: RunResult, page: Path, width: int, tmp_path: Path

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from kfp import local
 
-from pipeline_tools.local import RunResult, run
+from pipeline_tools.local import run
 from taxi_pipeline.workflow1 import workflow1
 from tests.pipeline_tools.local import constructs
+from tests.shared import SMALL
 
 pytestmark = pytest.mark.e2e
-
-SMALL = {"max_rows": 3000, "train_steps": 60, "hidden_units": [16, 8]}
 
 
 def under_kfp_local(pipeline, arguments: dict, where: Path):
@@ -67,11 +66,11 @@ def metrics_of(where: Path) -> dict[str, dict[str, float]]:
     return found
 
 
+@pytest.mark.full
 @pytest.mark.timeout(1800)
-def test_workflow1_has_equal_metrics(tmp_path):
-    ours: RunResult = run(workflow1, SMALL, run_dir=tmp_path / "ours")
+def test_workflow1_has_equal_metrics(small_workflow1_run, tmp_path):
     under_kfp_local(workflow1, SMALL, tmp_path / "theirs")
     theirs = metrics_of(tmp_path / "theirs")
     assert {"train", "train-2", "tfma-analyze", "tfma-analyze-2", "compare"} <= set(theirs)
     for step, metrics in theirs.items():
-        assert ours.artifact(step, "metrics").metadata == metrics, step
+        assert small_workflow1_run.artifact(step, "metrics").metadata == metrics, step

@@ -24,7 +24,7 @@ from components.training.manifests import INDEX, PODS
 from tests.e2e.test_workers import weights
 from tests.fake_cluster import FakeCluster, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 STEP = """
 import json, sys

@@ -70,6 +70,7 @@ def test_every_month_has_an_id_of_its_own(chain) -> None:
     np.testing.assert_array_equal(ids, months - 1)
 
 
+@pytest.mark.full
 def test_the_same_inputs_give_the_same_features_and_the_same_model(chain, tmp_path: Path) -> None:
     import tensorflow as tf
 

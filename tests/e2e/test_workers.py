@@ -15,7 +15,7 @@ import pytest
 from pipeline_tools.errors import InputError
 from taxi_pipeline.schema import LABEL_KEY
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 STEPS = 200
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.tools import CACHE
+
 POM = Path(__file__).parent / "pom.xml"
 
 # How Maven says that it cannot have what it was asked for.
@@ -40,7 +42,7 @@ def classpath() -> str:
         if shutil.which(program) is None:
             raise FlinkMissingError(f"{program} is not installed ({package})")
     digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "taxi-pipeline" / "flink"
+    cache = CACHE / "flink"
     known = cache / f"{digest}.classpath"
     if known.is_file() and all(Path(jar).is_file() for jar in known.read_text().split(os.pathsep)):
         return known.read_text()

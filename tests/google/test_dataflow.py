@@ -13,7 +13,7 @@ import pytest
 
 from tests.google.fixtures import Google, services
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 IMAGE = "example.com/taxis/worker:1"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 
 @pytest.fixture

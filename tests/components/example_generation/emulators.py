@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import locked
+from tests.tools import CACHE, missing
+
 BIGQUERY = (
     "bqemulator==1.4.0",
     "duckdb==1.5.5",
@@ -25,20 +29,23 @@ BIGQUERY = (
 )
 
 
-def make_environment(folder: Path, requirements: tuple[str, ...]) -> Path:
-    """Make an environment, or take the one that an earlier run has made; skip the test if that cannot be had."""
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != "\n".join(requirements):
-        shutil.rmtree(folder, ignore_errors=True)
-        python = _python()
-        for command in (
-            [python, "-m", "venv", str(folder)],
-            [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *requirements],
-        ):
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                pytest.skip(f"no environment with {requirements[0]}: {done.stderr.strip()[-300:]}")
-        ready.write_text("\n".join(requirements))
+def make_environment(requirements: tuple[str, ...]) -> Path:
+    """Make an environment, or give the one that an earlier run has made; skip the test if that cannot be had."""
+    python = _python()
+    digest = hashlib.sha256("\n".join((python, *requirements)).encode()).hexdigest()[:16]
+    folder = CACHE / "emulators" / digest
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix(".lock")):
+        if not (folder / "ready").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            for command in (
+                [python, "-m", "venv", str(folder)],
+                [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *requirements],
+            ):
+                done = subprocess.run(command, capture_output=True, text=True)
+                if done.returncode:
+                    missing(f"an environment with {requirements[0]}: {done.stderr.strip()[-300:]}")
+            (folder / "ready").touch()
     return folder
 
 
@@ -49,7 +56,7 @@ def _python() -> str:
         found = shutil.which(name)
         if found:
             return found
-    pytest.skip("the emulator needs Python 3.11 or later, and there is none on the PATH")
+    return missing("Python 3.11 or later for the emulator of BigQuery; there is none on the PATH")
 
 
 def free_port() -> int:

@@ -64,9 +64,9 @@ class ResultsInTables(bq.Client):
 
 
 @pytest.fixture(scope="session")
-def ports(request, tmp_path_factory) -> Iterator[tuple[int, int]]:
+def ports(tmp_path_factory) -> Iterator[tuple[int, int]]:
     """Where the emulated BigQuery listens, and its Storage API."""
-    folder = make_environment(request.config.cache.mkdir("emulators") / "bigquery", BIGQUERY)
+    folder = make_environment(BIGQUERY)
     home = tmp_path_factory.mktemp("home")
     install = "import duckdb_extensions as d; d.import_extension('icu'); d.import_extension('spatial')"
     subprocess.run([folder / "bin/python", "-c", install], check=True, env={"HOME": str(home)})
@@ -205,7 +205,7 @@ in_all_ways = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 @in_all_ways
 def test_both_engines_read_the_same_examples(parameters, garden, connected, wide, read, tmp_path):
     given = {"derived_columns": COLUMNS, **parameters}
@@ -214,7 +214,7 @@ def test_both_engines_read_the_same_examples(parameters, garden, connected, wide
     assert_same(here, there, tmp_path)
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 @in_all_ways
 def test_beam_reads_the_same_examples(parameters, garden, wide, proxied, read, read_by_beam, tmp_path):
     given = {"derived_columns": COLUMNS, **parameters}
@@ -226,7 +226,7 @@ def test_beam_reads_the_same_examples(parameters, garden, wide, proxied, read, r
     assert re.search(r"GET \S+/garden/tables/result_\S+ .*apache-beam", "\n".join(proxied.requests()[before:]))
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_dataflow_reads_the_same_examples(garden, wide, proxied, read, read_by_beam, tmp_path):
     given = {"derived_columns": COLUMNS, "max_rows": 500}
     here = read(garden, out="here", **given)
@@ -249,7 +249,7 @@ def test_dataflow_reads_the_same_examples(garden, wide, proxied, read, read_by_b
     assert not [name for name in proxied.bucket.names("work/") if name.endswith(".parquet")]
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_what_beam_cannot_write_is_an_error_and_nothing_is_written(garden, emulator, read_by_beam, tmp_path):
     client, _ = emulator
     client.query(
@@ -262,7 +262,7 @@ def test_what_beam_cannot_write_is_an_error_and_nothing_is_written(garden, emula
     assert not list((tmp_path / "there").iterdir())
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_two_tables_are_taken_whole(garden, connected, emulator, read, rows):
     client, _ = emulator
     for name, condition in (("early", "<"), ("late", ">=")):
@@ -275,7 +275,7 @@ def test_two_tables_are_taken_whole(garden, connected, emulator, read, rows):
     assert recorded["disjoint"].startswith("keys")
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
@@ -316,7 +316,7 @@ def jobs(emulator) -> Callable[[], list[Any]]:
     return lambda: [job for job in client.list_jobs() if job.job_id not in before]
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_a_plan_asks_for_the_bytes_and_runs_nothing(garden, connected, asked, jobs):
     planned = plan_read(ReadParameters(**asked, ts1="2016-01-01"))
     check, read = planned.queries
@@ -332,7 +332,7 @@ def test_a_plan_asks_for_the_bytes_and_runs_nothing(garden, connected, asked, jo
     assert len(plan_read(ReadParameters(**asked, ts1="2016-01-01", splits=["train"])).queries) == 1
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("windows", "told"),
     [
@@ -358,7 +358,7 @@ def test_an_empty_window_is_found_before_a_row_is_read(
 RECENT, LONGER = ("2017-01-01", "2018-01-01"), ("2016-01-01", "2018-01-01")
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_one_query_counts_the_rows_of_all_windows(garden, connected, asked, jobs):
     planned = plan_windows(ReadParameters(**asked), [RECENT, LONGER])
     assert planned.eval_ts1 == "2017-07-02T12:00:00+00:00"
@@ -367,7 +367,7 @@ def test_one_query_counts_the_rows_of_all_windows(garden, connected, asked, jobs
     assert len([job for job in jobs() if not job.dry_run]) == 1
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -393,7 +393,7 @@ def test_an_empty_window_of_a_table_stops_a_run_before_it_reads(changes, told, g
     assert not any("FARM_FINGERPRINT" in job.query and not job.dry_run for job in jobs())
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_a_dry_run_shows_the_query_that_finds_empty_windows_and_does_not_run_it(garden, connected, asked, jobs):
     @dsl.pipeline
     def planning():

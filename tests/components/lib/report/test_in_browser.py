@@ -9,11 +9,11 @@ import pytest
 
 from components.lib.report.page import render
 from components.lib.report.view import View
-from tests.browser import Browser, chromium, needs_chromium
+from tests.browser import Browser, chromium
 from tests.components.lib.report.evaluations import EVIL, make_evaluation
 from tests.components.lib.report.looks import check_looks, contrast, first_column, shift_of
 
-pytestmark = needs_chromium
+pytestmark = pytest.mark.full
 
 RULE = {"auc": {"value": 0.7, "low": 0.68, "high": 0.72}, "confusion_matrix": [[4000, 1600], [400, 2000]]}
 
