@@ -104,7 +104,7 @@ class Controller:
             process.kill()
             process.wait()
         for thread in self.threads:
-            thread.join(20)
+            thread.join(120)
 
 
 def test_a_job_that_loses_a_pod_gives_the_model_of_one_process(chain, google, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def _wait(ready: Callable[[], Any], log: Path) -> Any:
 
 def _taskmanagers(port: int) -> int:
     try:
-        with urllib.request.urlopen(f"http://localhost:{port}/overview", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://localhost:{port}/overview", timeout=60) as answer:
             return int(json.load(answer)["taskmanagers"])
     except OSError:
         return 0

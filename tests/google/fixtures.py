@@ -189,7 +189,7 @@ def services(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             try:
-                process.communicate(timeout=20)
+                process.communicate(timeout=120)
             finally:
                 process.kill()
 

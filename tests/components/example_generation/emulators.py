@@ -71,7 +71,7 @@ def running(command: list[str], port: int, log: Path, **environment: str) -> Ite
     with log.open("wb") as output:
         server = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
         try:
-            for _ in range(300):
+            for _ in range(1200):
                 with socket.socket() as probe:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
@@ -83,4 +83,4 @@ def running(command: list[str], port: int, log: Path, **environment: str) -> Ite
             yield
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -54,7 +55,7 @@ def options(endpoint, monkeypatch) -> ClusterOptions:
     # gRPC needs TensorFlow; that both protocols are asked is shown end to end.
     module = sys.modules[roll_out.__module__]  # its dotted name would lead to the factory tf_serving_deploy
     monkeypatch.setattr(module, "_servers", lambda _name, options: {"REST": options.rest_url})
-    return ClusterOptions(namespace="models", rest_url=endpoint.url, deadline_seconds=2)
+    return ClusterOptions(namespace="models", rest_url=endpoint.url, deadline_seconds=60)
 
 
 def deploy(version, options):
@@ -126,7 +127,7 @@ def test_a_rollout_that_never_ends_ends_with_the_deadline(cluster, options):
     cluster.controller = never("ReplicaSetUpdated")
 
     with pytest.raises(RolloutError, match="not ready after 2 s: 0 of 1 pods available, 1 of this version"):
-        deploy(1, options)
+        deploy(1, replace(options, deadline_seconds=2))
 
 
 def test_a_version_that_answers_otherwise_gives_way_to_the_one_before(cluster, options, endpoint):
@@ -158,7 +159,7 @@ def test_a_right_that_is_missing_is_named(cluster, options):
 
 
 def test_kserve_needs_its_kind_and_then_waits_for_ready(cluster, options):
-    kserve = ClusterOptions(**{**options.__dict__, "kind": "kserve"})
+    kserve = replace(options, kind="kserve")
     with pytest.raises(InputError, match=r"knows no serving.kserve.io/v1beta1 InferenceService"):
         deploy(1, kserve)
 
@@ -172,7 +173,7 @@ def test_kserve_needs_its_kind_and_then_waits_for_ready(cluster, options):
 
     cluster.controller = broken
     with pytest.raises(RolloutError, match="not ready after 2 s: PredictorReady: bucket not found"):
-        deploy(2, kserve)
+        deploy(2, replace(kserve, deadline_seconds=2))
 
 
 def test_no_cluster_is_told(monkeypatch, tmp_path):

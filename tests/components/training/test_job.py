@@ -17,7 +17,7 @@ from components.training.tf_config import read_tf_config
 from pipeline_tools.errors import InputError
 
 REQUEST = Request("gs://bucket/examples", "gs://bucket/transformed", "gs://bucket/graph", "my.model", "label")
-OPTIONS = JobOptions(working_dir="gs://bucket/work/", namespace="models", worker_image="r/i:1", deadline_seconds=30)
+OPTIONS = JobOptions(working_dir="gs://bucket/work/", namespace="models", worker_image="r/i:1", deadline_seconds=120)
 WORKERS = Workers(workers=2, max_restarts=2)
 
 
@@ -185,7 +185,7 @@ def test_what_a_worker_says_of_the_input_is_told_as_it_is(cluster, gcs, tmp_path
 def test_a_job_that_does_not_come_to_work_ends_with_the_deadline(cluster, gcs, tmp_path):
     play = Play(cluster, gcs, waiting)
     with pytest.raises(JobError) as caught:
-        launch(tmp_path, replace(OPTIONS, deadline_seconds=1))
+        launch(tmp_path, replace(OPTIONS, deadline_seconds=3))
     assert "not done by its deadline" in str(caught.value)
     assert "Unschedulable: 0/3" in str(caught.value)
     assert "ImagePullBackOff: no such image" in str(caught.value)

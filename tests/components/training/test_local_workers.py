@@ -133,14 +133,14 @@ def test_workers_end_with_the_step_however_it_ends(play, tmp_path, number):
     text = STEP.format(script=str(tmp_path / "worker.py"), model=str(tmp_path / "model"))
     step = subprocess.Popen([sys.executable, "-c", text], start_new_session=True, stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (tmp_path / "log.jsonl").exists() or len(noted()) < 2:
             assert time.monotonic() < deadline
             assert step.poll() is None, step.stderr.read()
             time.sleep(0.05)
         time.sleep(0.2)
         os.kill(step.pid, number)
-        step.wait(30)
+        step.wait(120)
         while not all(gone(each["pid"]) for each in noted()):
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -20,7 +20,7 @@ from components.lib.serving.client import connect  # noqa: E402
 from pipeline_tools.errors import InputError  # noqa: E402
 
 
-def wait_for(condition, seconds=20.0):
+def wait_for(condition, seconds=120.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come"
@@ -53,7 +53,7 @@ def test_no_request_fails_while_versions_change(serve, base, tiny):
         while not stop.is_set():
             request = urllib.request.Request(address, b'{"inputs": [0.0]}')
             try:
-                with urllib.request.urlopen(request, timeout=10) as response:
+                with urllib.request.urlopen(request, timeout=120) as response:
                     seen.add(json.loads(response.read())["outputs"][0])
             except Exception as error:
                 errors.append(error)

@@ -134,12 +134,12 @@ def test_ctrl_c_leaves_the_run(double, package):
     double.script = [("RUNNING", {"first": "RUNNING"})]
     line = [sys.executable, "-m", "taxi_pipeline", "submit", package, "--endpoint", double.url, "--wait", "--json"]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not double.looks:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert re.search(r"stopped following; the run goes on: http\S+/#/runs/details/\S+\n$", errors)
     assert "Traceback" not in errors

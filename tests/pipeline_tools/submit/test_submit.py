@@ -130,7 +130,7 @@ def test_a_name_that_another_content_has(go):
 
 def test_two_who_upload_the_same_at_once(go, double):
     """Both see that there is no such version; the second to upload is refused, and takes that of the first."""
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=120)
     listed = []
 
     def meet(method, path, _headers):
@@ -273,7 +273,7 @@ def test_time_is_up(go, double):
     began = time.monotonic()
     with pytest.raises(ConnectionLostError, match=r"not ended after 0\.2 s"):
         go().wait(timeout=0.2, poll_seconds=0.05)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(

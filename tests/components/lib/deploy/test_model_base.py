@@ -144,7 +144,7 @@ def test_killed_while_it_publishes_it_leaves_no_version_and_the_next_one_works(b
 
     began = time.monotonic()
     assert base.publish(model) == 2
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert not any(path.name.startswith(".publish-") for path in directory.iterdir())
 
 

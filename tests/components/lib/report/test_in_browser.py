@@ -141,12 +141,13 @@ def test_it_can_be_used_by_keyboard(browser: Browser, pages: dict[str, Path]) ->
 
 
 def test_5000_slices_open_within_2_seconds_and_sort_at_once(browser: Browser, pages: dict[str, Path]) -> None:
-    seconds = min(browser.open(pages["many"]) for _ in range(3))
-    assert seconds < 2
-    took = "const begin = performance.now(); {} document.body.offsetHeight; return performance.now() - begin"
-    sort = "document.querySelectorAll('#slice-table thead button')[{}].click();"
-    worst = max(browser.run(took.format(sort.format(at))) for at in (0, 1, 2, 2, 5))
-    assert worst < 200, "milliseconds; people feel that as at once"
+    browser.open(pages["many"])
+    assert 0 < browser.cpu() < 2
+    sort = "document.querySelectorAll('#slice-table thead button')[arguments[0]].click(); document.body.offsetHeight;"
+    for at in (0, 1, 2, 2, 5):
+        before = browser.cpu()
+        browser.run(sort, at)
+        assert browser.cpu() - before < 0.2, "people feel that as at once"
 
 
 def test_a_jump_a_request_and_a_pale_text_would_be_noticed(

@@ -23,7 +23,7 @@ class Doubler:
     def run(self, _signature, inputs):
         self.running += 1
         assert self.running == 1, "two batches at a time"
-        self.gate.wait(10)
+        self.gate.wait(120)
         time.sleep(0.002)
         self.batches.append(len(inputs["x"]))
         self.running -= 1
