@@ -50,7 +50,7 @@ def with_example_gen(trips: Path, out: Path, *, statistics: bool) -> int:
     from components.example_generation.read import read_examples
     from components.example_generation.request import ReadParameters, make_request
     from components.example_generation.rows import write_rows
-    from components.example_generation.sources import Access, open_sources, parse_handles
+    from components.example_generation.sources.source import Access, open_sources, parse_handles
     from components.lib.schema import load_schema
     from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 

@@ -66,11 +66,11 @@ def read_rows(
     Raises:
         InputError: The file cannot be read, has no rows, or lacks a column.
     """
-    from components.example_generation.dialect import connect
-    from components.example_generation.expressions import parse_derived
-    from components.example_generation.selection import KEY, Request
-    from components.example_generation.sources import Access, open_sources, parse_handles
-    from components.example_generation.windows import Window
+    from components.example_generation.query.dialect import connect
+    from components.example_generation.query.expressions import parse_derived
+    from components.example_generation.query.selection import KEY, Request
+    from components.example_generation.query.windows import Window
+    from components.example_generation.sources.source import Access, open_sources, parse_handles
 
     if count < 1:
         raise InputError(f"--num-examples {count}: must be at least 1")

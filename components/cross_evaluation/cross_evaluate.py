@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from components.analysis.predict import Predictor
-from components.example_generation.disjoint import shared_keys
+from components.example_generation.describe.disjointness import shared_keys
 from components.lib.artifacts.examples import read_batches, read_schema, split_files
 from components.lib.stats.resample import auc_statistic, bootstrap
 from components.lib.stats.scores import tfma_levels

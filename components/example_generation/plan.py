@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from components.example_generation.disjoint import prove_by_rule
-from components.example_generation.empty_windows import WindowCheck, checks_of_read
-from components.example_generation.gcs import naming_objects
+from components.example_generation.describe.disjointness import prove_by_rule
+from components.example_generation.describe.empty_windows import WindowCheck, checks_of_read
 from components.example_generation.request import ReadParameters, make_request
 from components.example_generation.rows import count_rows
-from components.example_generation.sources import Access, Source, open_sources, parse_handles
+from components.example_generation.sources.gcs import naming_objects
+from components.example_generation.sources.source import Access, Source, open_sources, parse_handles
 from components.lib.schema import load_schema
 
 

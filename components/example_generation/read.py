@@ -11,16 +11,16 @@ from typing import Any
 import duckdb
 from google.protobuf import text_format
 
-from components.example_generation.anomalies import Anomaly, find_anomalies
-from components.example_generation.columns import CONTENT_KEY
-from components.example_generation.dialect import connect
-from components.example_generation.disjoint import prove_disjoint
-from components.example_generation.empty_windows import checks_of_read
-from components.example_generation.gcs import naming_objects
+from components.example_generation.describe.anomalies import Anomaly, find_anomalies
+from components.example_generation.describe.disjointness import prove_disjoint
+from components.example_generation.describe.empty_windows import checks_of_read
+from components.example_generation.describe.statistics import describe_splits
+from components.example_generation.query.dialect import connect
 from components.example_generation.request import ReadParameters, make_request
 from components.example_generation.rows import find_places, write_rows
-from components.example_generation.sources import Access, Source, open_sources, parse_handles
-from components.example_generation.statistics import describe_splits
+from components.example_generation.sources.columns import CONTENT_KEY
+from components.example_generation.sources.gcs import naming_objects
+from components.example_generation.sources.source import Access, Source, open_sources, parse_handles
 from components.lib.schema import load_schema
 from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError

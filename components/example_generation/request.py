@@ -8,9 +8,9 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.example_generation.expressions import columns_of, parse_derived
-from components.example_generation.selection import Request
-from components.example_generation.windows import parse_window
+from components.example_generation.query.expressions import columns_of, parse_derived
+from components.example_generation.query.selection import Request
+from components.example_generation.query.windows import parse_window
 from components.lib.beam.options import BeamOptions
 from components.lib.schema import column_types
 from pipeline_tools.errors import InputError

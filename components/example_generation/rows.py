@@ -9,12 +9,12 @@ from typing import Any
 
 import duckdb
 
-from components.example_generation.dialect import connect
-from components.example_generation.empty_windows import say_empty
-from components.example_generation.files import FileTable
-from components.example_generation.locate import locate
-from components.example_generation.selection import NO_WHOLE_NUMBER, SPLIT
-from components.example_generation.sources import Source
+from components.example_generation.describe.empty_windows import say_empty
+from components.example_generation.query.dialect import connect
+from components.example_generation.query.selection import NO_WHOLE_NUMBER, SPLIT
+from components.example_generation.sources.files import FileTable
+from components.example_generation.sources.locate import locate
+from components.example_generation.sources.source import Source
 from components.example_generation.write import write_splits
 from pipeline_tools.errors import InputError
 
@@ -38,8 +38,8 @@ def write_rows(source: Source, scratch: Path, examples: Path) -> dict[str, int]:
 
     def write(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         if source.by_beam:
-            from components.example_generation.beam_read import write_splits_by_beam
-            from components.example_generation.bigquery import BigQueryTable
+            from components.example_generation.sources.beam_read import write_splits_by_beam
+            from components.example_generation.sources.bigquery import BigQueryTable
 
             assert isinstance(source.table, BigQueryTable)  # parse_handles lets no other through
             return write_splits_by_beam(source.table, source.selection, source.request.types, examples, source.by_beam)

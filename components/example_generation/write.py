@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.example_generation.dialect import quote_name
-from components.example_generation.selection import KEY, ORDER, SPLIT
+from components.example_generation.query.dialect import quote_name
+from components.example_generation.query.selection import KEY, ORDER, SPLIT
 
 ROWS_PER_FILE = 50_000
 """Work on a split is spread over workers by its files; each is one row group."""

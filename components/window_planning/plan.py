@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from components.example_generation.empty_windows import plan_checks
+from components.example_generation.describe.empty_windows import plan_checks
 from components.example_generation.plan import PlannedQuery, plan_check, plan_read
+from components.example_generation.query.windows import Window, parse_window
 from components.example_generation.request import ReadParameters
-from components.example_generation.windows import Window, parse_window
 from pipeline_tools.errors import InputError
 
 EVAL_SHARE = 0.5

@@ -77,7 +77,7 @@ def test_a_sample_is_the_same_every_time_and_not_the_first_rows(tmp_path: Path) 
 @pytest.mark.parametrize("handle", ["my-csv-folder/trips", "csv.trips", "trips.tsv"])
 def test_the_kind_of_a_source_is_never_guessed_from_a_part_of_its_name(tmp_path: Path, handle: str) -> None:
     """It was `'csv' in handle`."""
-    from components.example_generation.handles import parse_handle
+    from components.example_generation.sources.handles import parse_handle
     from pipeline_tools.errors import InputError
 
     with pytest.raises(InputError, match="bq://"):

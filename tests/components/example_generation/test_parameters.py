@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from components.example_generation.handles import parse_handle
 from components.example_generation.plan import plan_read
+from components.example_generation.query.windows import parse_time, parse_window
 from components.example_generation.request import ReadParameters
-from components.example_generation.windows import parse_time, parse_window
+from components.example_generation.sources.handles import parse_handle
 from components.lib.schema import load_schema
 from pipeline_tools.errors import InputError
 

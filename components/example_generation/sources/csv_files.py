@@ -14,9 +14,9 @@ from typing import TextIO
 import duckdb
 from dateutil.parser import isoparse
 
-from components.example_generation.columns import CONTENT_KEY, content_key, need_columns
-from components.example_generation.dialect import path_list, quote_name, quote_text
-from components.example_generation.handles import Handle
+from components.example_generation.query.dialect import path_list, quote_name, quote_text
+from components.example_generation.sources.columns import CONTENT_KEY, content_key, need_columns
+from components.example_generation.sources.handles import Handle
 from pipeline_tools.errors import InputError
 
 _SNIFFED_ROWS = 100

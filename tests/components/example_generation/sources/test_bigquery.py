@@ -28,16 +28,16 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 from kfp import dsl
 
 from components import plan_windows as plan_windows_step
-from components.example_generation import bigquery
 from components.example_generation.plan import plan_read
 from components.example_generation.request import ReadParameters
+from components.example_generation.sources import bigquery
 from components.window_planning.plan import plan_windows
 from pipeline_tools.errors import InputError
 from pipeline_tools.local.dry_run import dry_run
 from tests.google.fixtures import Google
 
-from .conftest import DERIVED, HEADER
-from .emulators import BIGQUERY, free_port, make_environment, running
+from ..conftest import DERIVED, HEADER
+from ..emulators import BIGQUERY, free_port, make_environment, running
 
 PROJECT = "test-project"
 TYPES = ["STRING", "TIMESTAMP", "INT64", "FLOAT64", "STRING", "STRING"]

@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from components.example_generation.handles import Handle
-from components.example_generation.selection import Selection
+from components.example_generation.query.selection import Selection
+from components.example_generation.sources.handles import Handle
 from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
 

@@ -9,7 +9,7 @@ pytest.importorskip("google.cloud.storage", reason="needs taxi-pipeline[local]")
 from pipeline_tools.errors import InputError
 from tests.google.fixtures import Bucket, Google
 
-from .conftest import plant, write_csv
+from ..conftest import plant, write_csv
 
 pytestmark = pytest.mark.e2e
 

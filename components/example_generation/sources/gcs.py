@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.example_generation.handles import Handle
+from components.example_generation.sources.handles import Handle
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
 

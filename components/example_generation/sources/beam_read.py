@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.gcp.internal.clients.bigquery import DatasetReference, TableReference
 
-from components.example_generation.bigquery import BigQueryTable, understood
-from components.example_generation.dialect import connect
-from components.example_generation.selection import KEY, ORDER, SPLIT, Selection
+from components.example_generation.query.dialect import connect
+from components.example_generation.query.selection import KEY, ORDER, SPLIT, Selection
+from components.example_generation.sources.bigquery import BigQueryTable, understood
 from components.example_generation.write import ROWS_PER_FILE, file_name, file_schema, in_order
 from components.lib.beam.options import BeamOptions
 from components.lib.beam.paths import scratch_path

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import duckdb
 from sqlglot import exp
 
-from components.example_generation.files import open_files
-from components.example_generation.gcs import fetch
-from components.example_generation.handles import Handle, list_files, parse_handle
-from components.example_generation.selection import Request, Selection, select
+from components.example_generation.query.selection import Request, Selection, select
+from components.example_generation.sources.files import open_files
+from components.example_generation.sources.gcs import fetch
+from components.example_generation.sources.handles import Handle, list_files, parse_handle
 from components.lib.beam.options import BeamOptions
 from pipeline_tools.errors import InputError
 
@@ -145,7 +145,7 @@ def open_sources(handles: Mapping[str, Handle], request: Request, access: Access
 def _open(handle: Handle, request: Request, access: Access, *, fold: bool) -> Source:
     table: Table
     if handle.kind == "bigquery":
-        from components.example_generation.bigquery import open_table
+        from components.example_generation.sources.bigquery import open_table
 
         table = open_table(
             handle, request.columns, request.key_column, project=access.project, location=access.location

@@ -10,12 +10,12 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from components.example_generation.columns import CONTENT_KEY
-from components.example_generation.csv_files import check_rejects, open_csv
-from components.example_generation.dialect import to_duckdb
-from components.example_generation.handles import Handle
-from components.example_generation.parquet_files import open_parquet
-from components.example_generation.selection import Selection
+from components.example_generation.query.dialect import to_duckdb
+from components.example_generation.query.selection import Selection
+from components.example_generation.sources.columns import CONTENT_KEY
+from components.example_generation.sources.csv_files import check_rejects, open_csv
+from components.example_generation.sources.handles import Handle
+from components.example_generation.sources.parquet_files import open_parquet
 from pipeline_tools.errors import InputError
 
 

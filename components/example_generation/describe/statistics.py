@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from components.example_generation.dialect import quote_name, split_pattern
+from components.example_generation.query.dialect import quote_name, split_pattern
 
 QUANTILES = tuple(number / 10 for number in range(11))
 MOST_FREQUENT = 20

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from components.example_generation.dialect import quote_name
-from components.example_generation.handles import Handle
+from components.example_generation.query.dialect import quote_name
+from components.example_generation.sources.handles import Handle
 from pipeline_tools.errors import InputError
 
 CONTENT_KEY = "key_of_content"

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from components.example_generation.csv_files import open_text
-from components.example_generation.dialect import literal_path, quote_name
-from components.example_generation.files import FileTable
+from components.example_generation.query.dialect import literal_path, quote_name
+from components.example_generation.sources.csv_files import open_text
+from components.example_generation.sources.files import FileTable
 
 SHOWN = 5
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from components.example_generation.dialect import connect
-from components.example_generation.selection import Selection, count_times
-from components.example_generation.sources import Source
-from components.example_generation.windows import Window
+from components.example_generation.query.dialect import connect
+from components.example_generation.query.selection import Selection, count_times
+from components.example_generation.query.windows import Window
+from components.example_generation.sources.source import Source
 from pipeline_tools.errors import InputError
 
 

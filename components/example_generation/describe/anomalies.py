@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.example_generation.dialect import quote_name, split_pattern
-from components.example_generation.selection import KEY
+from components.example_generation.query.dialect import quote_name, split_pattern
+from components.example_generation.query.selection import KEY
 from components.lib.schema import allowed_values, bounds
 
 SHOWN = 5

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.example_generation.columns import CONTENT_KEY, content_key, need_columns
-from components.example_generation.dialect import path_list, quote_name
-from components.example_generation.handles import Handle
+from components.example_generation.query.dialect import path_list, quote_name
+from components.example_generation.sources.columns import CONTENT_KEY, content_key, need_columns
+from components.example_generation.sources.handles import Handle
 from pipeline_tools.errors import InputError
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import duckdb
 
-from components.example_generation.columns import CONTENT_KEY
-from components.example_generation.dialect import split_pattern
-from components.example_generation.selection import KEY
-from components.example_generation.sources import Source
+from components.example_generation.query.dialect import split_pattern
+from components.example_generation.query.selection import KEY
+from components.example_generation.sources.columns import CONTENT_KEY
+from components.example_generation.sources.source import Source
 from pipeline_tools.errors import InputError
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 import pytest
 from sqlglot import exp
 
-from components.example_generation.dialect import connect, to_duckdb
-from components.example_generation.expressions import parse_derived
-from components.example_generation.selection import Selection
+from components.example_generation.query.dialect import connect, to_duckdb
+from components.example_generation.query.expressions import parse_derived
+from components.example_generation.query.selection import Selection
 
 # From BigQuery's reference of functions: the documented results, or what follows from the documented rule.
 CASES = [
@@ -62,7 +62,7 @@ def test_hash_of_nothing_is_nothing(tmp_path):
 
 
 def test_a_derived_column_in_the_local_time_of_its_place(read, rows, tmp_path):
-    from .conftest import plant, write_csv
+    from ..conftest import plant, write_csv
 
     moments = ["2016-07-01T03:00:00Z", "2016-12-01T03:00:00Z"]
     write_csv(tmp_path / "plants.csv", (plant(number, measured_at=moments[number % 2]) for number in range(80)))

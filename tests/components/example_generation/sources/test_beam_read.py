@@ -14,9 +14,9 @@ pytest.importorskip("apache_beam", reason="needs taxi-pipeline[local]")
 import apache_beam as beam
 from farmhash import Fingerprint64
 
-from components.example_generation import beam_read
-from components.example_generation.dialect import connect
-from components.example_generation.selection import KEY, ORDER, SPLIT
+from components.example_generation.query.dialect import connect
+from components.example_generation.query.selection import KEY, ORDER, SPLIT
+from components.example_generation.sources import beam_read
 from components.example_generation.write import write_splits
 from components.lib.beam.pipelines import local_pipeline
 

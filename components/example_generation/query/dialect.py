@@ -18,7 +18,7 @@ from duckdb.func import PythonUDFType
 from farmhash import Fingerprint64
 from sqlglot import exp
 
-from components.example_generation.selection import Selection
+from components.example_generation.query.selection import Selection
 
 MEMORY_LIMIT = "512MB"
 """What DuckDB may hold before it sorts on disk."""

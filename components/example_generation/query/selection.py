@@ -12,8 +12,8 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from components.example_generation.expressions import columns_of
-from components.example_generation.windows import Window
+from components.example_generation.query.expressions import columns_of
+from components.example_generation.query.windows import Window
 from pipeline_tools.errors import InputError
 
 KEY, SPLIT, ORDER = "example_key", "example_split", "example_order"

@@ -1,0 +1,1 @@
+"""Where rows come from: a handle -> a table whose rows a query selects."""
