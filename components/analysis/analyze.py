@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,13 +17,16 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.analysis.config import load_eval_config, slice_columns
+from components.analysis.leaks import find_leaks
 from components.analysis.on_workers import evaluate_on_workers
 from components.analysis.predict import Predictor, as_extracts, predictions_name
+from components.analysis.thresholds import low_thresholds
 from components.analysis.verdict import decide
 from components.lib.artifacts.evaluation import (
     BASELINES,
     FEATURES,
     VERDICT,
+    WARNINGS,
     Evaluation,
     Predictions,
     area_metrics,
@@ -38,6 +42,8 @@ from components.lib.report.view import write_page
 from components.lib.stats.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
 from pipeline_tools.errors import InputError
 from pipeline_tools.paths import atomic_path, join, local_copy, write_text
+
+logger = logging.getLogger(__name__)
 
 # Bundles of this size share the cost of a call; larger ones gain nothing and hold more in memory.
 _ROWS = 5_000
@@ -63,7 +69,8 @@ def analyze(
         eval_config: Path or dotted name of a TFMA ``EvalConfig`` in text form.
         label_key: The label among the transformed features.
         evaluation: Directory to write: TFMA's own result; ``verdict.json``; in ``predictions/`` one row an example;
-            ``baselines.json``: what needs no model; ``features.json``: what the model sees.
+            ``baselines.json``: what needs no model; ``features.json``: what the model sees;
+            ``warnings.json``: what a person should look at before the numbers are believed.
         report: HTML file to write. None writes none.
         rule_column: A raw column; the rule that serves as a baseline predicts label 1 where ...
         rule_value: ... it has this value. An empty column asks for no rule.
@@ -108,8 +115,14 @@ def analyze(
                 verdict=verdict.as_dict(),
                 baselines=_baselines(predictions, {rule_name(rule_column, rule_value): rule}),
                 features=tuple(predictor.features),
+                warnings=(*find_leaks(files, predictor), *low_thresholds(config, evaluated)),
             )
-            added = {VERDICT: evaluated.verdict, BASELINES: evaluated.baselines, FEATURES: evaluated.features}
+            added = {
+                VERDICT: evaluated.verdict,
+                BASELINES: evaluated.baselines,
+                FEATURES: evaluated.features,
+                WARNINGS: evaluated.warnings,
+            }
             for name, content in added.items():
                 text = json.dumps(content, indent=2) + "\n"
                 (directory / name).write_text(text, encoding="utf-8")
@@ -117,6 +130,8 @@ def analyze(
                     write_text(join(place, name), text)
             if report is not None:
                 write_page(render({"The model": evaluated}, title="Model analysis"), report)
+    for text in evaluated.warnings:
+        logger.warning("%s", text)
     print(verdict.reason, flush=True)  # noqa: T201
     return {"verdict": verdict, **_overall(evaluated)}
 

@@ -31,7 +31,7 @@ PREDICTIONS = "predictions"
 WEIGHT_COLUMN = "example_weight"
 """Column of the predictions that says how much an example counts, where the eval config weights examples."""
 
-VERDICT, BASELINES, FEATURES = "verdict.json", "baselines.json", "features.json"
+VERDICT, BASELINES, FEATURES, WARNINGS = "verdict.json", "baselines.json", "features.json", "warnings.json"
 """What else `tfma_analyze` adds to TFMA's result."""
 
 COUNT = "example_count"
@@ -115,6 +115,7 @@ class Evaluation:
         verdict: ``verdict.json``, where there is one.
         baselines: ``baselines.json``: by name, what needs no model, where there is one.
         features: ``features.json``: what the model sees, where there is one.
+        warnings: ``warnings.json``: what a person should look at before the numbers are believed, a text each.
         predictions: Of each example, where they were kept.
         weighted: Whether the eval config weighs examples, so that counts are sums of weights.
     """
@@ -128,6 +129,7 @@ class Evaluation:
     verdict: Mapping[str, Any] | None = None
     baselines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     features: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
     predictions: Predictions | None = None
     weighted: bool = False
 
@@ -192,6 +194,7 @@ def read_evaluation(directory: str | Path) -> Evaluation:
         verdict=read_verdict(path) if (path / VERDICT).is_file() else None,
         baselines=_read_json(path / BASELINES) or {},
         features=tuple(_read_json(path / FEATURES) or ()),
+        warnings=tuple(_read_json(path / WARNINGS) or ()),
         predictions=predictions,
         weighted=any(
             spec.example_weight_key or spec.example_weight_keys

@@ -57,6 +57,7 @@ def render(
         "title": title,
         "conclusion": conclusion(models, comparison, run),
         "verdicts": verdicts(models),
+        "warnings": [(name, text) for name, each in models.items() for text in each.warnings],
         "models": list(models),
         "features": _feature_table(told),
         "feature_models": list(told),
