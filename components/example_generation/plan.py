@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from components.example_generation.describe.disjointness import prove_by_rule
+from components.example_generation.describe.disjointness import check_by_rule
 from components.example_generation.describe.empty_windows import WindowCheck, checks_of_read
 from components.example_generation.request import ReadParameters, make_request
 from components.example_generation.rows import count_rows
@@ -58,7 +58,7 @@ class Plan:
 
     Attributes:
         queries: One a source; before them, for BigQuery, one a table that finds empty windows, if two splits are read.
-        disjoint: The proof that no eval row can be a train row; None if reading must show it, by comparing keys.
+        disjoint: Why no eval row can be a train row; None if reading must show it, by comparing rows.
         sources: What would be read.
     """
 
@@ -67,8 +67,8 @@ class Plan:
     sources: list[Source]
 
     def __str__(self) -> str:
-        proof = self.disjoint or "to be shown by comparing keys"
-        return "\n\n".join([*map(str, self.queries), f"-- train and eval are disjoint: {proof}"])
+        disjoint = self.disjoint or "checked when rows are read"
+        return "\n\n".join([*map(str, self.queries), f"-- train and eval are disjoint: {disjoint}"])
 
 
 def plan_read(parameters: ReadParameters) -> Plan:
@@ -94,7 +94,7 @@ def plan_read(parameters: ReadParameters) -> Plan:
                 handles, request, Access(scratch, parameters.project, parameters.location, parameters.by_beam)
             )
             checks = [plan_check(check) for check in checks_of_read(sources)]
-            return Plan([*checks, *(_plan(source, scratch) for source in sources)], prove_by_rule(sources), sources)
+            return Plan([*checks, *(_plan(source, scratch) for source in sources)], check_by_rule(sources), sources)
 
 
 def plan_check(check: WindowCheck) -> PlannedQuery:

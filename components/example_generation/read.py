@@ -12,13 +12,14 @@ import duckdb
 from google.protobuf import text_format
 
 from components.example_generation.describe.anomalies import Anomaly, find_anomalies
-from components.example_generation.describe.disjointness import prove_disjoint
+from components.example_generation.describe.disjointness import check_disjoint
 from components.example_generation.describe.empty_windows import checks_of_read
+from components.example_generation.describe.key_anomalies import find_key_anomalies
 from components.example_generation.describe.statistics import describe_splits
 from components.example_generation.query.dialect import connect
+from components.example_generation.query.selection import KEY
 from components.example_generation.request import ReadParameters, make_request
 from components.example_generation.rows import find_places, write_rows
-from components.example_generation.sources.columns import CONTENT_KEY
 from components.example_generation.sources.gcs import naming_objects
 from components.example_generation.sources.source import Access, Source, open_sources, parse_handles
 from components.lib.schema import load_schema
@@ -38,8 +39,8 @@ def read_examples(
         anomalies: Directory to write ``anomalies.json`` into.
 
     Returns:
-        What to record of the examples: ``rows_train``, ``rows_eval``, ``disjoint`` (how it is known that no eval row
-        is a train row), ``sources`` and ``sql``.
+        What to record of the examples: ``rows_train``, ``rows_eval``, ``disjoint`` (why no eval row is a train row,
+        or how many are), ``sources`` and ``sql``.
 
     Raises:
         InputError: A parameter, a source, a row or a value is wrong. Nothing is written then.
@@ -60,14 +61,15 @@ def read_examples(
                 rows |= write_rows(source, scratch, out)
             (out / "schema.pbtxt").write_text(text_format.MessageToString(loaded), encoding="utf-8")
             with connect(scratch, threads=1) as connection:
-                disjoint = prove_disjoint(connection, out, sources)
+                disjoint = check_disjoint(connection, out, sources)
                 described = describe_splits(connection, out, rows, request.types)
                 found = find_anomalies(connection, out, loaded, described)
                 _refuse(connection, found, sources)
+                of_keys = find_key_anomalies(connection, out, rows, request.types, request.key_column)
     with atomic_directory(statistics) as directory:
         _dump(described, directory / "statistics.json")
     with atomic_directory(anomalies) as directory:
-        _dump(_report(found, sources), directory / "anomalies.json")
+        _dump(_report(found, of_keys, sources), directory / "anomalies.json")
     return {
         **{f"rows_{split}": count for split, count in rows.items()},
         "disjoint": disjoint,
@@ -91,10 +93,12 @@ def _refuse(
         raise InputError("\n".join(told) + "\nMend these rows, or change the column's domain in the schema.")
 
 
-def _report(found: Mapping[str, Mapping[str, list[Anomaly]]], sources: list[Source]) -> dict[str, Any]:
+def _report(
+    found: Mapping[str, Mapping[str, list[Anomaly]]], of_keys: Mapping[str, list[Anomaly]], sources: list[Source]
+) -> dict[str, Any]:
     report: dict[str, Any] = {}
     for source in sources:
-        used = {*source.request.columns, source.table.key_column}
+        used = {*source.request.columns, source.request.key_column}
         extra: dict[str, str] = {}
         for name in source.table.columns:
             if name in source.request.derived:
@@ -107,9 +111,8 @@ def _report(found: Mapping[str, Mapping[str, list[Anomaly]]], sources: list[Sour
                 columns.setdefault(name, []).append(
                     Anomaly("SCHEMA_NEW_COLUMN", message, fatal=False, count=0).as_json()
                 )
-            if source.table.key_column == CONTENT_KEY:
-                message = "rows bring no key: it is a hash of their content, and equal rows have equal keys"
-                columns["example_key"] = [Anomaly("KEY_OF_CONTENT", message, fatal=False, count=0).as_json()]
+            if of_keys[split]:
+                columns[KEY] = [anomaly.as_json() for anomaly in of_keys[split]]
             report[split] = columns
     return report
 

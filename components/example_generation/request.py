@@ -28,12 +28,16 @@ class ReadParameters:
         input_handle_eval: Where the eval rows are. If it means the same as ``input_handle_train``, rows are split by a
             hash of their key, two thirds to train; else each source is taken whole.
         schema: Path or dotted name of the schema.
-        key_column: Names a row. If it is empty, or a file lacks it, a hash of the row's content is the key.
+        key_column: Names a row. If it is empty, a row of files is known by its content, and by its number among the
+            rows of the same content; a BigQuery table needs a key.
+        group_column: Rows with the same value here stay in one split; empty splits by the key. It says how one source
+            is split, so that both handles must mean the same.
         derived_columns: BigQuery expressions of the columns that are computed; a column of that name in the source is
             not read.
         time_column: What windows are windows of.
         max_rows: How many rows to take of each source, before they are split; 0 takes all. The sample is the rows
-            whose key has the smallest hash: the same every time, and part of every larger sample.
+            whose key has the smallest hash: the same every time, and part of every larger sample. Of rows that share a
+            key, their values say which come first.
         ts1: When the window of the train rows begins (ISO 8601, UTC); empty leaves it open.
         ts2: When it is over; this moment itself is not in it.
         eval_ts1: When the window of the eval rows begins.
@@ -50,6 +54,7 @@ class ReadParameters:
     input_handle_eval: str
     schema: str
     key_column: str = ""
+    group_column: str = ""
     derived_columns: Mapping[str, str] = field(default_factory=dict)
     time_column: str = ""
     max_rows: int = 0
@@ -79,7 +84,7 @@ def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Reque
 
     Args:
         parameters: As they were given.
-        schema: The loaded schema: what the examples shall hold.
+        schema: The loaded schema: what the examples must hold.
 
     Returns:
         What is asked of the sources.
@@ -104,7 +109,7 @@ def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Reque
         circle = columns_of(expression) & set(derived)
         if circle:
             raise InputError(f"derived_columns[{name!r}]: reads {min(circle)!r}, which is itself derived")
-    for parameter, name in (("key_column", key), ("time_column", time)):
+    for parameter, name in (("key_column", key), ("group_column", parameters.group_column), ("time_column", time)):
         if name in derived:
             raise InputError(f"{parameter}={name}: must be a column that is read, and this one is derived")
     if time in types and types[time] != "INT":
@@ -116,4 +121,4 @@ def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Reque
     if not time and not all(window.open for window in windows.values()):
         raise InputError("time_column is empty, and a window is given; name the column that the window is of")
     asked = {split: windows[split] for split in SPLITS if split in parameters.splits}
-    return Request(types, key, derived, time, rows, asked)
+    return Request(types, key, derived, time, rows, asked, parameters.group_column)

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 
 from components.example_generation.describe.empty_windows import say_empty
-from components.example_generation.query.dialect import connect
-from components.example_generation.query.selection import NO_WHOLE_NUMBER, SPLIT
+from components.example_generation.query.dialect import connect, failing_rows, one_column, quote_name
+from components.example_generation.query.selection import NO_GROUP, NO_WHOLE_NUMBER, SPLIT
 from components.example_generation.sources.files import FileTable
-from components.example_generation.sources.locate import locate
+from components.example_generation.sources.locate import SHOWN, locate
 from components.example_generation.sources.source import Source
 from components.example_generation.write import write_splits
 from pipeline_tools.errors import InputError
@@ -104,9 +104,32 @@ def _explain(connection: duckdb.DuckDBPyConnection, source: Source, error: duckd
     if large:
         places = find_places(connection, source, large.group(2), [float(large.group(1))])
         return f"column {large.group(2)!r}: {large.group(1)} is too large for a 32-bit float{places}"
-    if isinstance(error, duckdb.BinderException):
-        return f"{message} Check derived_columns: each expression must fit the types of the columns it reads"
-    return message
+    group = re.search(rf"column '(.+)': {NO_GROUP}", message)
+    if group:
+        return f"{group.group(0)}; fill it, or leave group_column empty"
+    return _explain_derived(connection, source) or message
+
+
+def _explain_derived(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
+    """Say which derived column of files cannot be computed, of which rows, and why."""
+    if not isinstance(source.table, FileTable):
+        return ""
+    for name, expression in source.request.derived.items():
+        query, parameters = source.table.query(connection, failing_rows(source.selection, name))
+        try:
+            keys = connection.execute(f"{query} LIMIT {SHOWN}", parameters).fetchall()
+        except duckdb.Error:  # the rows cannot be read at all, which the first error says
+            return ""
+        if not keys:
+            continue
+        query, parameters = source.table.query(connection, one_column(source.selection, name))
+        try:
+            connection.execute(f"SELECT count({quote_name(name)}) FROM ({query})", parameters)
+        except duckdb.Error as error:
+            reason = re.sub(r"^.*executing the UDF: \w+: ", "", str(error).splitlines()[0])
+            rows = f"row{'s' * (len(keys) > 1)} with key {', '.join(repr(key) for (key,) in keys)}"
+            return f"derived_columns[{name!r}]={expression.sql(dialect='bigquery')!r}: {reason} ({rows})"
+    return ""
 
 
 def find_places(

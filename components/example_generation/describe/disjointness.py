@@ -1,4 +1,4 @@
-"""Prove that no eval row is a train row."""
+"""Check that no eval row is a train row."""
 
 from __future__ import annotations
 
@@ -7,32 +7,38 @@ from pathlib import Path
 
 import duckdb
 
-from components.example_generation.query.dialect import split_pattern
+from components.example_generation.query.dialect import quote_name, split_pattern
 from components.example_generation.query.selection import KEY
-from components.example_generation.sources.columns import CONTENT_KEY
 from components.example_generation.sources.source import Source
 from pipeline_tools.errors import InputError
 
+# Texts that a key may have and mean the same: spaces around it, 1.0 for 1, capitals.
+_FORMLESS = (
+    f"coalesce(CAST(TRY_CAST(trim({KEY}) AS DECIMAL(38, 9)) AS VARCHAR), lower(trim({KEY}, ' ' || chr(9) || chr(160))))"
+)
 
-def prove_by_rule(sources: Sequence[Source]) -> str | None:
-    """Prove that no eval row can be a train row from how rows are chosen, without looking at them.
+
+def check_by_rule(sources: Sequence[Source]) -> str | None:
+    """Tell from how rows are chosen, without looking at them, whether an eval row can be a train row.
 
     Args:
         sources: Where train and eval rows come from.
 
     Returns:
-        The proof, a sentence that begins with ``split rule`` or ``windows``; None if the rows themselves must tell.
+        Why none can, a sentence that begins with ``split rule`` or ``windows``; None if the rows themselves must tell.
     """
-    if sources[0].fold:
-        return "split rule: train rows have ABS(MOD(FARM_FINGERPRINT(key), 3)) > 0, eval rows have 0"
+    source = sources[0]
+    if source.fold:
+        key = source.request.group_column or source.request.key_column or "content and number among equal rows"
+        return f"split rule: train rows have ABS(MOD(FARM_FINGERPRINT({key}), 3)) > 0, eval rows have 0"
     windows = {split: source.request.windows[split] for source in sources for split in source.selection.splits}
     if len(windows) == 2 and not windows["train"].meets(windows["eval"]):
-        return f"windows: train rows lie in {windows['train']}, eval rows in {windows['eval']}"
+        return f"windows: train rows are in {windows['train']}, eval rows in {windows['eval']}"
     return None
 
 
-def prove_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, sources: Sequence[Source]) -> str:
-    """Prove that no eval row is a train row: by rule if that can tell, else by comparing keys.
+def check_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, sources: Sequence[Source]) -> str:
+    """Check that no eval row is a train row: by rule if that tells, else by keys and by the values of all columns.
 
     Args:
         connection: Any.
@@ -40,31 +46,41 @@ def prove_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
         sources: Where the rows came from.
 
     Returns:
-        The proof, a sentence that begins with ``split rule``, ``windows``, ``keys`` or ``one split``. If rows bring no
-        key, and some of both splits are equal: a sentence that begins with ``not proved``, since such rows may be two
-        things that look the same.
+        A sentence that begins with ``split rule``, ``windows``, ``keys``, ``rows`` or ``one split`` and says why no
+        eval row is a train row. Where eval rows equal train rows in every column, and no comparable keys tell them
+        apart: a sentence that begins with ``not disjoint`` and counts them.
 
     Raises:
-        InputError: Keys are missing, or some stand in both splits.
+        InputError: Keys are missing, or some are in both splits.
     """
     for source in sources:
         for split in source.selection.splits:
             _check_keys(connection, examples, source, split)
-    proof = prove_by_rule(sources)
-    if proof:
-        return proof
-    if len(sources) == 1:
+    keyed = all(source.request.key_column for source in sources)
+    rule = check_by_rule(sources)
+    if rule and (keyed or not sources[0].fold):
+        return rule
+    if sum(len(source.selection.splits) for source in sources) == 1:
         return f"one split: only {sources[0].selection.splits[0]} rows were read"
+    if not keyed:
+        equal = _equal_rows(connection, examples, sources)
+        if equal:
+            return f"not disjoint: {equal}, and rows have no key that would tell them apart"
+        return rule or "rows: no eval row equals a train row in every column"
     count, key = shared_keys(examples, examples, connection)
-    if not count:
-        return "keys: no key stands in both splits"
-    if all(source.table.key_column == CONTENT_KEY for source in sources):
-        return f"not proved: {count} eval rows equal a train row in every column, and rows bring no key"
-    handles = " and ".join(str(source.table.handle) for source in sources)
-    raise InputError(
-        f"{handles}: eval rows that are train rows, too: {count}, for example the one with key {key}. Give sources "
-        "without a common row, or the same handle twice (rows are then split by a hash of their key)"
-    )
+    if count:
+        handles = " and ".join(str(source.table.handle) for source in sources)
+        raise InputError(
+            f"{handles}: {count} eval rows are train rows, for example the one with key {key}. Give sources "
+            "without a common row, or the same handle twice (rows are then split by a hash of their key)"
+        )
+    equal = _equal_rows(connection, examples, sources)
+    unlike = _keys_differ_in_kind(connection, examples)
+    if equal and unlike:
+        return f"not disjoint: {equal}, and {unlike}, so that keys do not tell them apart"
+    if unlike:
+        return f"rows: no eval row equals a train row in every column; {unlike}"
+    return "keys: no key is in both splits" + (f"; {equal}" if equal else "")
 
 
 def shared_keys(
@@ -88,6 +104,39 @@ def shared_keys(
     return count, key
 
 
+def _equal_rows(connection: duckdb.DuckDBPyConnection, examples: Path, sources: Sequence[Source]) -> str:
+    """Count the eval rows that equal a train row in every column of the schema; nothing is said of none."""
+    columns = ", ".join(map(quote_name, sources[0].request.types))
+    query = f"""
+        SELECT count(*), count(*) FILTER (row({columns}) IN (SELECT row({columns}) FROM read_parquet($train)))
+        FROM read_parquet($eval)"""
+    files = {split: split_pattern(examples, split) for split in ("train", "eval")}
+    rows, equal = connection.execute(query, files).fetchall()[0]
+    return f"{equal} of {rows} eval rows equal a train row in every column" if equal else ""
+
+
+def _keys_differ_in_kind(connection: duckdb.DuckDBPyConnection, examples: Path) -> str:
+    """Say how the keys of two splits that share none are not comparable; nothing is said if they are."""
+    files = {split: split_pattern(examples, split) for split in ("train", "eval")}
+    pairs = f"""
+        SELECT min(t.{KEY}), min(e.{KEY}) FROM
+            (SELECT {KEY}, {_FORMLESS} AS x FROM read_parquet($train)) t
+            JOIN (SELECT {KEY}, {_FORMLESS} AS x FROM read_parquet($eval)) e USING (x)
+        GROUP BY x ORDER BY 1, 2 LIMIT 1"""
+    same = connection.execute(pairs, files).fetchall()
+    if same:
+        return f"keys differ in form (train has {same[0][0]!r}, eval has {same[0][1]!r})"
+    kinds = {
+        split: connection.execute(
+            f"SELECT bool_and(regexp_full_match({KEY}, '-?[0-9]+')), min({KEY}) FROM read_parquet(?)", [path]
+        ).fetchall()[0]
+        for split, path in files.items()
+    }
+    if kinds["train"][0] != kinds["eval"][0]:
+        return f"keys differ in kind (train has {kinds['train'][1]!r}, eval has {kinds['eval'][1]!r})"
+    return ""
+
+
 def _check_keys(connection: duckdb.DuckDBPyConnection, examples: Path, source: Source, split: str) -> None:
     missing = connection.execute(
         f"SELECT count(*) FROM read_parquet(?) WHERE {KEY} IS NULL",
@@ -96,5 +145,5 @@ def _check_keys(connection: duckdb.DuckDBPyConnection, examples: Path, source: S
     if missing:
         raise InputError(
             f"{source.table.handle}: rows without a value in the key column {source.request.key_column!r}: {missing}; "
-            "fill it, or leave key_column empty to make the key of the row's content"
+            "fill it, or leave key_column empty: a row is then known by its content"
         )

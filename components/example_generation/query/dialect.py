@@ -1,13 +1,14 @@
 """Run BigQuery's query in DuckDB.
 
-sqlglot knows most differences. The rest is here, each tested against values that BigQuery documents. Times are plain
-UTC timestamps in DuckDB, so that no session's zone can matter.
+Derived columns are written by `expression_sql`. Of the rest of the query sqlglot knows most differences; the others are
+here. Times are plain UTC timestamps in DuckDB, so that no session's zone can matter.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,14 +19,18 @@ from duckdb.func import PythonUDFType
 from farmhash import Fingerprint64
 from sqlglot import exp
 
-from components.example_generation.query.selection import Selection
+from components.example_generation.query.expression_functions import register
+from components.example_generation.query.expression_sql import quote_name as quote_name
+from components.example_generation.query.expression_sql import quote_text as quote_text
+from components.example_generation.query.expression_sql import write_expression
+from components.example_generation.query.selection import DERIVED, KEY, Selection
 
 MEMORY_LIMIT = "512MB"
 """What DuckDB may hold before it sorts on disk."""
 
 
 def connect(scratch: Path, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """Open a database in memory that knows FARM_FINGERPRINT.
+    """Open a database in memory that knows FARM_FINGERPRINT and the functions of derived columns.
 
     Args:
         scratch: Where it may put what does not fit into memory.
@@ -53,6 +58,7 @@ def connect(scratch: Path, threads: int | None = None) -> duckdb.DuckDBPyConnect
         type=PythonUDFType.ARROW,
         side_effects=True,  # it has none; but thinking so, the planner does not compute it again for every use
     )
+    register(connection)
     return connection
 
 
@@ -70,9 +76,8 @@ def to_duckdb(selection: Selection) -> tuple[str, dict[str, int | datetime]]:
         for name, value in selection.parameters.items()
     }
     query = selection.query.copy()
-    for cast in query.find_all(exp.Cast):
-        whole = isinstance(cast.this, (exp.Extract, exp.UnixSeconds))
-        cast.meta["rounds"] = cast.to.this == exp.DataType.Type.BIGINT and not whole
+    for node in [node for node in query.walk() if node.meta.get(DERIVED)]:
+        node.replace(exp.Var(this=write_expression(node)))
     for node in reversed(list(query.walk())):  # from the leaves up, so that what is replaced is translated inside
         replacement = _translate(node)
         if replacement is not node:
@@ -80,28 +85,39 @@ def to_duckdb(selection: Selection) -> tuple[str, dict[str, int | datetime]]:
     return query.sql(dialect="duckdb"), parameters
 
 
-def quote_name(name: str) -> str:
-    """Quote a column's name.
+def one_column(selection: Selection, name: str) -> Selection:
+    """Reduce a selection to one of its columns.
 
     Args:
-        name: Any text.
+        selection: Of all rows.
+        name: A column of its result.
 
     Returns:
-        An identifier in DuckDB's SQL.
+        The selection of that column, of the same rows before any limit.
     """
-    return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
+    query = selection.query.copy()
+    query.set("expressions", [column for column in query.expressions if column.alias_or_name == name])
+    query.set("order", None)
+    query.set("limit", None)
+    return replace(selection, query=query)
 
 
-def quote_text(text: str) -> str:
-    """Quote a text.
+def failing_rows(selection: Selection, name: str) -> Selection:
+    """Select the keys of the rows of which a derived column cannot be computed. DuckDB alone can tell.
 
     Args:
-        text: Any text.
+        selection: Of all rows.
+        name: A derived column.
 
     Returns:
-        A literal in DuckDB's SQL.
+        The selection of the keys.
     """
-    return exp.Literal.string(text).sql(dialect="duckdb")
+    query = one_column(selection, name).query
+    expression = query.expressions[0].this
+    # TRY makes NULL of an error; that the value is missing is no error.
+    failed = exp.Anonymous(this="TRY", expressions=[expression.is_(exp.Null())]).is_(exp.Null())
+    query.set("expressions", [exp.column(KEY, quoted=True)])
+    return replace(selection, query=query.where(failed))
 
 
 def literal_path(path: Path) -> str:
@@ -144,19 +160,10 @@ def split_pattern(examples: Path, split: str) -> str:
 def _translate(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.TIMESTAMPTZ:
         return exp.DataType.build("TIMESTAMP", dialect="duckdb")
-    if isinstance(node, exp.Cast) and node.meta.get("rounds"):
-        # BigQuery rounds a half away from zero; DuckDB does so with decimals, and rounds other numbers to even.
-        return exp.cast(exp.cast(node.this, "DECIMAL(38, 18)"), "BIGINT")
     if isinstance(node, exp.UnixToTime):
         return exp.func("MAKE_TIMESTAMP", exp.cast(node.this, "BIGINT") * 1_000_000)
     if isinstance(node, exp.UnixSeconds):
         return exp.cast(exp.Floor(this=exp.func("EPOCH", node.this)), "BIGINT")
-    if isinstance(node, exp.Extract) and node.name.upper() == "DAYOFWEEK":
-        return exp.paren(exp.Extract(this=exp.var("DOW"), expression=node.expression) + 1)
-    if isinstance(node, exp.AtTimeZone):
-        # In DuckDB a plain timestamp AT TIME ZONE is taken to be local; say first that it is UTC.
-        utc = exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), node.this])
-        return exp.Anonymous(this="timezone", expressions=[node.args["zone"], utc])
     return node
 
 

@@ -1,4 +1,4 @@
-"""Derived columns: which BigQuery expressions are taken, and which columns they read."""
+"""Derived columns: which BigQuery expressions are allowed, and which columns they read."""
 
 from __future__ import annotations
 
@@ -7,66 +7,17 @@ from collections.abc import Mapping
 import sqlglot
 from sqlglot import exp
 
+from components.example_generation.query.expression_types import RULES, SPECIAL
 from pipeline_tools.errors import InputError
 
 # An expression may compute from the columns of its row, and do nothing else: no subquery, no table, no file, no
 # session. A list of what is allowed holds when the parser learns new things; a list of what is not would not.
-_ALLOWED = (
-    exp.Column,
-    exp.Identifier,
-    exp.Literal,
-    exp.Boolean,
-    exp.Null,
-    exp.Var,
-    exp.Paren,
-    exp.DataType,
-    exp.Cast,
-    exp.SafeDivide,
-    exp.Case,
-    exp.If,
-    exp.In,
-    exp.Between,
-    exp.Is,
-    exp.Not,
-    exp.Neg,
-    exp.And,
-    exp.Or,
-    exp.EQ,
-    exp.NEQ,
-    exp.GT,
-    exp.GTE,
-    exp.LT,
-    exp.LTE,
-    exp.Add,
-    exp.Sub,
-    exp.Mul,
-    exp.Div,
-    exp.Mod,
-    exp.Abs,
-    exp.Floor,
-    exp.Ceil,
-    exp.Sqrt,
-    exp.Ln,
-    exp.Pow,
-    exp.Sign,
-    exp.Greatest,
-    exp.Least,
-    exp.Coalesce,
-    exp.Nullif,
-    exp.Extract,
-    exp.AtTimeZone,
-    exp.UnixSeconds,
-    exp.Lower,
-    exp.Upper,
-    exp.Trim,
-    exp.Length,
-    exp.Concat,
-    exp.StartsWith,
-)
+_ALLOWED = (*RULES, *SPECIAL, exp.AtTimeZone, exp.Identifier, exp.Var, exp.DataType)
 _READABLE = (
-    "arithmetic, comparisons, AND/OR/NOT, CASE, IF, IN, BETWEEN, CAST, EXTRACT (AT TIME ZONE too), UNIX_SECONDS, ABS, "
-    "MOD, FLOOR, CEIL, SQRT, LN, POW, SIGN, GREATEST, LEAST, SAFE_DIVIDE, COALESCE, NULLIF, LOWER, UPPER, TRIM, "
-    "LENGTH, CONCAT and STARTS_WITH of the row's own columns"
+    "arithmetic, comparisons, AND/OR/NOT, CASE, IF, IN, BETWEEN, IS, CAST, SAFE_CAST, EXTRACT (AT TIME ZONE too), "
+    "UNIX_SECONDS, ABS, MOD, DIV, FLOOR, CEIL, ROUND (to whole numbers), SQRT, LN, POW, SIGN, GREATEST, LEAST, "
+    "SAFE_DIVIDE, COALESCE, IFNULL, NULLIF, LOWER, UPPER, TRIM, LTRIM, RTRIM, LENGTH, CONCAT and STARTS_WITH of the "
+    "row's own columns"
 )
 
 
@@ -105,7 +56,7 @@ def _parse(name: str, text: str) -> exp.Expr:
         # Inside a SELECT, a second statement or a comment that swallows the rest shows.
         select = sqlglot.parse_one(f"SELECT (\n{text}\n) AS x", read="bigquery")
     except sqlglot.errors.SqlglotError as error:
-        raise InputError(f"{where}: no BigQuery expression: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{where}: not a BigQuery expression: {str(error).splitlines()[0]}") from None
     alias = select.expressions[0] if isinstance(select, exp.Select) and len(select.expressions) == 1 else None
     if (
         not isinstance(alias, exp.Alias)
@@ -116,7 +67,7 @@ def _parse(name: str, text: str) -> exp.Expr:
     expression: exp.Expr = alias.this.this
     for node in expression.walk():
         if not isinstance(node, _ALLOWED) or (isinstance(node, exp.Column) and node.table):
-            raise InputError(f"{where}: {node.sql(dialect='bigquery')!r} is not allowed here. Allowed: {_READABLE}")
+            raise InputError(f"{where}: {node.sql(dialect='bigquery')!r} is not allowed. Allowed: {_READABLE}")
     return expression
 
 

@@ -12,15 +12,24 @@ from datetime import datetime
 
 from sqlglot import exp
 
+from components.example_generation.query.expression_types import infer_types
 from components.example_generation.query.expressions import columns_of
 from components.example_generation.query.windows import Window
 from pipeline_tools.errors import InputError
 
 KEY, SPLIT, ORDER = "example_key", "example_split", "example_order"
-"""What every selected row carries beside the schema's columns: its key, its split, and its place in the order."""
+"""What every selected row has beside the schema's columns: its key, its split, and its position."""
+
+_GROUP, _CONTENT = "example_group", "example_content"
+
+DERIVED = "derived"
+"""The key in the ``meta`` of a node that is a derived column's whole expression."""
 
 NO_WHOLE_NUMBER = " is no whole number"
 """How the query says that it would have to round."""
+
+NO_GROUP = "a row has no value, and group_column names it"
+"""How the query says that a row belongs to no group."""
 
 SALT = "sample:"
 """Sets the hash that orders and samples apart from the one that splits."""
@@ -52,11 +61,13 @@ class Request:
 
     Attributes:
         types: ``INT``, ``FLOAT`` or ``BYTES`` by column: what the examples shall hold, in this order.
-        key_column: Names a row.
+        key_column: Names a row; empty if rows have no key. A row is then known by its content, and by its number among
+            the rows of the same content.
         derived: Expressions of the columns that are computed and not read.
         time_column: What windows are windows of; empty if there is none.
         max_rows: How many rows to take, sampled by hash; 0 takes all.
         windows: By split; a split that is not among them is not read.
+        group_column: Rows of one value belong to one split; empty leaves that to the key.
     """
 
     types: Mapping[str, str]
@@ -65,6 +76,7 @@ class Request:
     time_column: str = ""
     max_rows: int = 0
     windows: Mapping[str, Window] = field(default_factory=dict)
+    group_column: str = ""
 
     @property
     def columns(self) -> dict[str, str | None]:
@@ -73,6 +85,8 @@ class Request:
         for expression in self.derived.values():
             for name in sorted(columns_of(expression)):
                 read.setdefault(name, None)
+        if self.group_column:
+            read.setdefault(self.group_column, None)
         if self.time_column:
             read[self.time_column] = None
         return read
@@ -86,8 +100,8 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
         table: Where the rows are.
         kinds: What the table holds, by column: ``INT``, ``FLOAT``, ``WHOLE`` (numbers that must have no fraction),
             ``BOOL``, ``BYTES``, ``TIMESTAMP``, ``DATE`` or ``OTHER``.
-        fold: Whether the key's hash says a row's split (two thirds train, one third eval). If not, the table is taken
-            whole for the one split that is asked.
+        fold: Whether a hash of the key, or of the group, says a row's split (two thirds train, one third eval). If
+            not, the table is taken whole for the one split that is asked.
 
     Returns:
         A query for rows with the schema's columns in order, then `KEY`, `SPLIT` and `ORDER`.
@@ -97,30 +111,37 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
     """
     splits = tuple(request.windows)
     parameters = _parameters(request)
-    source = exp.select(
-        *(_read(name, kinds[name], request) for name in request.columns),
-        exp.alias_(_key(request.key_column, kinds[request.key_column]), KEY, quoted=True),
-    ).from_(table)
-    keyed = (
-        exp.select(exp.Star(), exp.alias_(_split(splits, fold=fold), SPLIT, quoted=True))
-        .from_("source")
-        .where(*_in_some_window(request))
-    )
+    source = exp.select(*(_read(name, kinds[name], request) for name in request.columns)).from_(table)
+    if request.key_column:
+        key = _text("key_column", request.key_column, kinds)
+        source = source.select(exp.alias_(key, KEY, quoted=True))
+    if request.group_column:
+        source = source.select(exp.alias_(_group(request.group_column, kinds), _GROUP, quoted=True))
+    within = _in_some_window(request)
+    if request.key_column:
+        keyed = exp.select(exp.Star()).from_("source").where(*within)
+    else:
+        content = exp.alias_(_content(request, kinds), _CONTENT, quoted=True)
+        keyed = _numbered(exp.select(exp.Star(), content).from_("source").where(*within))
+    assigned = exp.select(exp.Star(), exp.alias_(_split(request, fold=fold), SPLIT, quoted=True)).from_("keyed")
     query = (
         exp.select(
-            *(_output(name, request) for name in request.types),
+            *(_output(name, request, kinds) for name in request.types),
             _column(KEY),
             _column(SPLIT),
             exp.alias_(_order(), ORDER, quoted=True),
         )
-        .from_("keyed")
+        .from_("assigned")
         .with_("source", as_=source)
-        .with_("keyed", as_=keyed, append=True)
+        .with_("keyed", as_=keyed)
+        .with_("assigned", as_=assigned)
         .where(*_in_own_window(request, fold=fold))
     )
     if request.max_rows:
         parameters["max_rows"] = request.max_rows
-        query = query.order_by(exp.column(ORDER, quoted=True), _column(KEY)).limit(_parameter("max_rows"))
+        # Rows may share a key; their content then says which are taken.
+        columns = (exp.column(name, quoted=True) for name in (ORDER, KEY, *request.types))
+        query = query.order_by(*columns).limit(_parameter("max_rows"))
     return Selection(query, parameters, splits)
 
 
@@ -152,7 +173,7 @@ def count_times(
     return Selection(exp.select(*found).from_("source").with_("source", as_=source), parameters, ())
 
 
-def _column(name: str, table: str = "keyed") -> exp.Column:
+def _column(name: str, table: str = "assigned") -> exp.Column:
     column: exp.Column = exp.column(name, table=table, quoted=True)
     return column
 
@@ -171,7 +192,7 @@ def _read(name: str, kind: str, request: Request) -> exp.Expr:
     value: exp.Expr = column
     if kind == "WHOLE" or (kind == "FLOAT" and wanted == "INT"):
         value, kind = _whole(name, column), "INT"
-    if kind == "BOOL":
+    if kind == "BOOL" and (wanted or name == request.time_column):
         value, kind = _cast(column, "INT64"), "INT"
     if name == request.time_column:
         if kind not in {"INT", "TIMESTAMP", "DATE"}:
@@ -184,6 +205,8 @@ def _read(name: str, kind: str, request: Request) -> exp.Expr:
         value = exp.UnixSeconds(this=_cast(value, "TIMESTAMP") if kind == "DATE" else value)
     elif wanted == "FLOAT" or (wanted == "BYTES" and kind == "INT"):
         value = _cast(value, _SQL[wanted])
+    elif not wanted and kind in {"FLOAT", "DATE"}:  # what an expression takes it for; BigQuery has several of each
+        value = _cast(value, _IN_EXPRESSIONS[kind])
     return value if value is column else exp.alias_(value, name, quoted=True)
 
 
@@ -205,41 +228,120 @@ SAID = {
 }
 
 
-def _key(name: str, kind: str) -> exp.Expr:
+_IN_EXPRESSIONS = {
+    "INT": "INT64",
+    "WHOLE": "INT64",
+    "FLOAT": "FLOAT64",
+    "BOOL": "BOOL",
+    "BYTES": "STRING",
+    "TIMESTAMP": "TIMESTAMP",
+    "DATE": "TIMESTAMP",
+    "OTHER": "OTHER",
+}
+_FITTING_RESULTS = {
+    "INT": {"INT64", "BOOL", "NULL"},
+    "FLOAT": {"INT64", "FLOAT64", "NULL"},
+    "BYTES": {"STRING", "INT64", "NULL"},
+}
+
+
+def _text(parameter: str, name: str, kinds: Mapping[str, str]) -> exp.Expr:
+    """Give a key or a group as text."""
+    kind, column = kinds[name], exp.column(name, quoted=True)
     if kind not in {"INT", "WHOLE", "BYTES"}:
-        raise InputError(f"key_column={name}: is {SAID[kind]} in the source; a key is text or a whole number")
-    column = exp.column(name, quoted=True)
+        raise InputError(f"{parameter}={name}: is {SAID[kind]} in the source; it must be text or a whole number")
     if kind == "BYTES":
         return column
     return _cast(_whole(name, column) if kind == "WHOLE" else column, "STRING")
+
+
+def _group(name: str, kinds: Mapping[str, str]) -> exp.Expr:
+    missing = exp.Literal.string(f"column {name!r}: {NO_GROUP}")
+    return exp.Coalesce(
+        this=_text("group_column", name, kinds), expressions=[exp.Anonymous(this="ERROR", expressions=[missing])]
+    )
+
+
+def _content(request: Request, kinds: Mapping[str, str]) -> exp.Expr:
+    """Hash a row's typed values; each with its length before it, so that no two rows give the same text."""
+    parts: list[exp.Expr] = []
+    for name in sorted(request.columns):
+        column = _column(name, "source")
+        time = _type_in_expressions(name, request, kinds) == "TIMESTAMP"
+        text = _cast(exp.UnixMicros(this=column) if time else column, "STRING")
+        parts.append(
+            exp.func(
+                "IF",
+                column.copy().is_(exp.Null()),
+                exp.Literal.string("-"),
+                _concat(_cast(exp.Length(this=text), "STRING"), exp.Literal.string(":"), text.copy()),
+            )
+        )
+    return exp.LowerHex(this=exp.SHA2Digest(this=_concat(*parts), length=exp.Literal.number(256)))
+
+
+def _numbered(rows: exp.Select) -> exp.Select:
+    """Make a key of a row's content and its number among equal rows, which does not depend on their order."""
+    content = exp.column(_CONTENT, quoted=True)
+    number = exp.Window(this=exp.RowNumber(), partition_by=[content.copy()])
+    key = _concat(content, exp.Literal.string("-"), _cast(number, "STRING"))
+    return exp.select(exp.Star(), exp.alias_(key, KEY, quoted=True)).from_(rows.subquery("content"))
+
+
+def _concat(*values: exp.Expr) -> exp.Expr:
+    return exp.Concat(expressions=list(values), safe=False, coalesce=False)
 
 
 def _hash(value: exp.Expr) -> exp.Expr:
     return exp.FarmFingerprint(expressions=[value])
 
 
-def _split(splits: tuple[str, ...], *, fold: bool) -> exp.Expr:
+def _split(request: Request, *, fold: bool) -> exp.Expr:
     if not fold:
-        return exp.Literal.string(splits[0])
+        return exp.Literal.string(next(iter(request.windows)))
+    name = _GROUP if request.group_column else KEY
     # ABS outside of MOD: the absolute value of the least INT64 would overflow.
-    rest = exp.Abs(this=exp.Mod(this=_hash(exp.column(KEY, quoted=True)), expression=exp.Literal.number(3)))
+    rest = exp.Abs(this=exp.Mod(this=_hash(exp.column(name, quoted=True)), expression=exp.Literal.number(3)))
     return exp.func("IF", rest > 0, exp.Literal.string("train"), exp.Literal.string("eval"))
 
 
 def _order() -> exp.Expr:
-    return _hash(exp.Concat(expressions=[exp.Literal.string(SALT), _column(KEY)], safe=False, coalesce=False))
+    return _hash(_concat(exp.Literal.string(SALT), _column(KEY)))
 
 
-def _output(name: str, request: Request) -> exp.Expr:
+def _output(name: str, request: Request, kinds: Mapping[str, str]) -> exp.Expr:
     if name in request.derived:
-        expression = request.derived[name].copy()
-        for column in list(expression.find_all(exp.Column)):
-            column.set("table", exp.to_identifier("keyed"))
-            column.this.set("quoted", True)
-        return exp.alias_(_cast(expression, _SQL[request.types[name]]), name, quoted=True)
+        return exp.alias_(_derived(name, request, kinds), name, quoted=True)
     if name == request.time_column:
         return exp.alias_(exp.UnixSeconds(this=_column(name)), name, quoted=True)
     return _column(name)
+
+
+def _derived(name: str, request: Request, kinds: Mapping[str, str]) -> exp.Expr:
+    expression, wanted = request.derived[name].copy(), request.types[name]
+    columns = {column: _type_in_expressions(column, request, kinds) for column in columns_of(expression)}
+    for column in list(expression.find_all(exp.Column)):
+        column.set("table", exp.to_identifier("assigned"))
+        column.this.set("quoted", True)
+    try:
+        given = infer_types(expression, columns)
+    except InputError as error:
+        said = ", ".join(f"{column} is {kind}" for column, kind in sorted(columns.items()))
+        raise InputError(
+            f"derived_columns[{name!r}]: {error}" + (f" ({said} in this source)" if said else "")
+        ) from None
+    if given not in _FITTING_RESULTS[wanted]:
+        cast = f"; write CAST(… AS {_SQL[wanted]})" if wanted != "INT" or given == "FLOAT64" else ""
+        raise InputError(f"derived_columns[{name!r}]: the result is {given}, and the schema says {wanted}{cast}")
+    expression.meta[DERIVED] = True
+    return expression if given == _SQL[wanted] else _cast(expression, _SQL[wanted])
+
+
+def _type_in_expressions(name: str, request: Request, kinds: Mapping[str, str]) -> str:
+    """Give the type that `_read` gives a column."""
+    if name == request.time_column:
+        return "TIMESTAMP"
+    return _SQL[request.types[name]] if name in request.types else _IN_EXPRESSIONS[kinds[name]]
 
 
 def _whole(name: str, column: exp.Column) -> exp.Expr:

@@ -46,7 +46,6 @@ class BigQueryTable:
         handle: What named it.
         columns: All of its columns.
         kinds: As `selection.select` takes them, by column.
-        key_column: The column that names a row.
         client: ``google.cloud.bigquery.Client``.
         storage: ``google.cloud.bigquery_storage.BigQueryReadClient``.
     """
@@ -54,7 +53,6 @@ class BigQueryTable:
     handle: Handle
     columns: list[str]
     kinds: dict[str, str]
-    key_column: str
     client: Any
     storage: Any
 
@@ -181,7 +179,7 @@ def open_table(
             f"{handle}: the table lacks column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}; "
             f"it has {', '.join(map(repr, kinds))}"
         )
-    return BigQueryTable(handle, list(kinds), kinds, key_column, client, storage)
+    return BigQueryTable(handle, list(kinds), kinds, client, storage)
 
 
 def connect(project: str, location: str) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ import duckdb
 from dateutil.parser import isoparse
 
 from components.example_generation.query.dialect import path_list, quote_name, quote_text
-from components.example_generation.sources.columns import CONTENT_KEY, content_key, need_columns
+from components.example_generation.sources.columns import check_columns
 from components.example_generation.sources.handles import Handle
 from pipeline_tools.errors import InputError
 
@@ -91,10 +91,9 @@ def open_csv(
     """
     heads = {path: _head(handle, path) for path in files}
     for path, (header, _) in heads.items():
-        need_columns(columns, header, handle, path)
-    keyed = all(key_column in header for header, _ in heads.values())
+        check_columns(columns, key_column, header, handle, path)
     kinds = {name: kind or _sniff(list(heads.values()), name) for name, kind in columns.items()}
-    if keyed:
+    if key_column:
         kinds.setdefault(key_column, "BYTES")
     selects = []
     headers: list[list[str]] = []
@@ -105,15 +104,11 @@ def open_csv(
         same = [path for path in files if heads[path][0] == header]
         types = ", ".join(f"{quote_text(name)}: {quote_text(_CSV_TYPES[kinds.get(name, 'BYTES')])}" for name in header)
         names = [quote_name(name) for name in kinds]
-        if not keyed:
-            names.append(content_key(header))
         selects.append(
             f"SELECT {', '.join(names)} FROM read_csv({path_list(same)}, columns = {{{types}}}, header = true, "
             "auto_detect = false, delim = ',', quote = '\"', escape = '\"', store_rejects = true)"
         )
     seen = {name: _CSV_KINDS.get(kind, kind) for name, kind in kinds.items()}
-    if not keyed:
-        seen[CONTENT_KEY] = "BYTES"
     present = list(dict.fromkeys(name for header, _ in heads.values() for name in header))
     return present, seen, " UNION ALL BY NAME ".join(selects)
 

@@ -12,7 +12,6 @@ from sqlglot import exp
 
 from components.example_generation.query.dialect import to_duckdb
 from components.example_generation.query.selection import Selection
-from components.example_generation.sources.columns import CONTENT_KEY
 from components.example_generation.sources.csv_files import check_rejects, open_csv
 from components.example_generation.sources.handles import Handle
 from components.example_generation.sources.parquet_files import open_parquet
@@ -28,7 +27,6 @@ class FileTable:
         files: Their paths.
         columns: All columns of the files.
         kinds: As `selection.select` takes them, by column that is read.
-        key_column: The column that names a row; `CONTENT_KEY` if it is made of the content.
         sql: A SELECT over the files.
         marks: Size and time of the last change by path.
     """
@@ -37,7 +35,6 @@ class FileTable:
     files: list[Path]
     columns: list[str]
     kinds: dict[str, str]
-    key_column: str
     sql: str
     marks: dict[Path, tuple[int, int]]
 
@@ -88,7 +85,7 @@ def open_files(handle: Handle, files: list[Path], columns: Mapping[str, str | No
         handle: What named the files; of kind ``csv`` or ``parquet``.
         files: At least one path.
         columns: The columns that are needed, and the type each must fit; None where any will do.
-        key_column: Names a row; where it is empty, or the files lack it, the key is made of the row's content.
+        key_column: Names a row; empty if rows have no key.
 
     Returns:
         The files as a table.
@@ -99,8 +96,7 @@ def open_files(handle: Handle, files: list[Path], columns: Mapping[str, str | No
     marks = {path: _mark(path) for path in files}
     opener = open_csv if handle.kind == "csv" else open_parquet
     present, kinds, sql = opener(handle, files, columns, key_column)
-    key = key_column if key_column in kinds else CONTENT_KEY
-    return FileTable(handle, files, present, kinds, key, sql, marks)
+    return FileTable(handle, files, present, kinds, sql, marks)
 
 
 def _mark(path: Path) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.example_generation.query.dialect import path_list, quote_name
-from components.example_generation.sources.columns import CONTENT_KEY, content_key, need_columns
+from components.example_generation.sources.columns import check_columns
 from components.example_generation.sources.handles import Handle
 from pipeline_tools.errors import InputError
 
@@ -40,13 +40,12 @@ def open_parquet(
                 rows += file.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{handle}: {path} is no whole Parquet file: {error}") from None
-        need_columns(columns, schemas[path].names, handle, path)
+        check_columns(columns, key_column, schemas[path].names, handle, path)
     if not rows:
         raise InputError(f"{handle}: {', '.join(map(str, files))} has no rows")
-    keyed = all(key_column in schema.names for schema in schemas.values())
     kinds: dict[str, str] = {}
     reads = []
-    for name in dict.fromkeys([*([key_column] if keyed else []), *columns]):
+    for name in dict.fromkeys([*([key_column] if key_column else []), *columns]):
         types = {path: schema.field(name).type for path, schema in schemas.items()}
         kind, read = _parquet_kind(name, next(iter(types.values())))
         other = next((path for path, type_ in types.items() if _parquet_kind(name, type_)[0] != kind), None)
@@ -56,9 +55,6 @@ def open_parquet(
             )
         kinds[name] = kind
         reads.append(f"{read} AS {quote_name(name)}")
-    if not keyed:
-        kinds[CONTENT_KEY] = "BYTES"
-        reads.append(content_key(schemas[files[0]].names))
     sql = f"SELECT {', '.join(reads)} FROM read_parquet({path_list(files)}, union_by_name = true)"
     return list(dict.fromkeys(name for schema in schemas.values() for name in schema.names)), kinds, sql
 

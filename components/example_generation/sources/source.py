@@ -34,10 +34,6 @@ class Table(Protocol):
         """The kinds of the columns that are read."""
 
     @property
-    def key_column(self) -> str:
-        """The column that names a row."""
-
-    @property
     def table(self) -> exp.Table:
         """What stands for it in a query."""
 
@@ -136,6 +132,11 @@ def open_sources(handles: Mapping[str, Handle], request: Request, access: Access
     """
     if set(handles) == {"train", "eval"} and _same(handles["train"], handles["eval"]):
         return [_open(handles[next(iter(request.windows))], request, access, fold=True)]
+    if request.group_column:
+        raise InputError(
+            f"group_column={request.group_column}: says how one source is split, and "
+            f"{' and '.join(map(str, handles.values()))} are not the same; give one handle twice, or leave it empty"
+        )
     return [
         _open(handles[split], replace(request, windows={split: window}), access, fold=False)
         for split, window in request.windows.items()
@@ -153,7 +154,6 @@ def _open(handle: Handle, request: Request, access: Access, *, fold: bool) -> So
     else:
         files = fetch(handle, access.scratch, access.project) if handle.remote else list_files(handle)
         table = open_files(handle, files, request.columns, request.key_column)
-    request = replace(request, key_column=table.key_column)
     try:
         selection = select(request, table.table, table.kinds, fold=fold)
     except InputError as error:

@@ -129,7 +129,26 @@ def test_a_number_too_large_for_its_type(refused, tmp_path):
 
 def test_a_derived_column_that_does_not_fit_what_it_reads(refused, plants):
     message = refused(plants, derived_columns={"weekday": "LOWER(colour) + 1"})
-    assert "Check derived_columns" in message
+    assert "derived_columns['weekday']: 'LOWER(`colour`) + 1' takes two numbers, and is given STRING, INT64" in message
+    message = refused(plants, derived_columns={"weekday": "leaves / 2"})
+    assert (
+        "derived_columns['weekday']: the result is FLOAT64, and the schema says INT; write CAST(… AS INT64)" in message
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("CAST(1 / (leaves - 7) AS INT64)", "1.0 / 0.0 is a division by zero (rows with key 'p0007', 'p0057'"),
+        ("MOD(1, leaves - 7)", "division by zero (rows with key 'p0007', 'p0057'"),
+        ("CAST(note AS INT64)", "cannot be cast to INT64 (rows with key 'p"),
+        ("CAST(IF(leaves < 49, NULL, 1e308 * 10) AS INT64)", "1e+308 * 10.0 is out of range (rows with key 'p"),
+    ],
+)
+def test_a_derived_column_that_cannot_be_computed(expression, message, refused, plants):
+    found = refused(plants, derived_columns={"weekday": expression})
+    assert f"derived_columns['weekday']={expression!r}: " in found
+    assert message in found
 
 
 @pytest.mark.parametrize(

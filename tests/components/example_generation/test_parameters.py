@@ -224,13 +224,13 @@ def test_a_window_outside_of_the_data_says_where_the_data_is(read, plants):
     assert "measured_at goes from 2024-01-01 00:30:00 to 2024-01-28 23:30:00 (UTC)" in str(caught.value)
 
 
-def test_windows_that_do_not_meet_prove_disjointness(read, tmp_path):
+def test_windows_that_do_not_overlap_are_disjoint(read, tmp_path):
     """The same trips under two names: only the windows keep them apart."""
     for name in ("a.csv", "b.csv"):
         write_csv(tmp_path / name, map(plant, range(300)))
     recorded = read(tmp_path / "a.csv", tmp_path / "b.csv", ts2="2024-01-15", eval_ts1="2024-01-15")
-    assert recorded["disjoint"].startswith("windows: train rows lie in [the first row, 2024-01-15T00:00:00Z)")
-    with pytest.raises(InputError, match="eval rows that are train rows"):
+    assert recorded["disjoint"].startswith("windows: train rows are in [the first row, 2024-01-15T00:00:00Z)")
+    with pytest.raises(InputError, match="11 eval rows are train rows"):
         read(tmp_path / "a.csv", tmp_path / "b.csv", ts2="2024-01-15", eval_ts1="2024-01-14")
 
 
@@ -273,7 +273,7 @@ def test_a_plan_finds_an_empty_window(plants, schema):
         plan(plants, schema, ts1="2031-01-01")
 
 
-def test_a_plan_cannot_prove_two_files_disjoint(plants, schema, tmp_path):
+def test_a_plan_cannot_tell_whether_two_files_are_disjoint(plants, schema, tmp_path):
     other = write_csv(tmp_path / "other.csv", map(plant, range(300, 400)))
     assert plan(plants, schema, input_handle_eval=str(other)).disjoint is None
 
