@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-Array = pa.ChunkedArray
-Function = Callable[..., pa.Array | pa.ChunkedArray]
+Array = Any
+"""An Arrow array; pyarrow has no types."""
+Function = Callable[..., Array]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _INT = re.compile(r"[+-]?[0-9]+")
@@ -106,7 +107,7 @@ def _extreme(compute: Callable[..., Any]) -> Function:
 def _each(kind: pa.DataType, convert: Callable[[Any], Any], *, safe: bool = False) -> Function:
     """Convert value by value."""
 
-    def run(values: Array) -> pa.Array:
+    def run(values: Array) -> Array:
         return pa.array([None if value is None else one(value) for value in values.to_pylist()], kind)
 
     def one(value: Any) -> Any:
@@ -151,7 +152,9 @@ def _to_float(text: str) -> float:
 
 
 def _to_bool(text: str) -> bool:
-    return {"true": True, "false": False}[text.lower()] if text.lower() in {"true", "false"} else _to_int("")  # raises
+    if text.lower() not in {"true", "false"}:
+        raise ValueError(text)
+    return text.lower() == "true"
 
 
 def _to_date(text: str) -> date:

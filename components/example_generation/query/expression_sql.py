@@ -184,10 +184,9 @@ def _nullif(node: exp.Expr) -> str:
 
 
 def _if(node: exp.Expr) -> str:
-    test, yes, no = operands(node) if node.args.get("false") else [*operands(node), None]
-    kind = type_of(node)
-    otherwise = "NULL" if no is None else _as(no, kind)
-    return f"CASE WHEN {_as(test, 'BOOL')} THEN {_as(yes, kind)} ELSE {otherwise} END"
+    kind, (test, *results) = type_of(node), operands(node)
+    yes, no = (_as(result, kind) for result in results)
+    return f"CASE WHEN {_as(test, 'BOOL')} THEN {yes} ELSE {no} END"
 
 
 def _case(node: exp.Expr) -> str:

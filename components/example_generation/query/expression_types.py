@@ -238,8 +238,8 @@ def _case(node: exp.Expr, columns: Mapping[str, str]) -> str:
 
 def _cast(node: exp.Expr, columns: Mapping[str, str]) -> str:
     given = infer_types(node.this, columns)
-    wanted = _TYPES.get(node.to.this)
-    if node.to.expressions or any(node.args.get(name) for name in ("format", "action", "default")):
+    wanted = _TYPES.get(node.args["to"].this)
+    if any(node.args.get(name) for name in ("format", "action", "default")):
         raise _unfit(node, "is not allowed")
     if wanted not in _CASTS[given]:
         raise _unfit(node, f"is not allowed: {given} becomes {', '.join(sorted(_CASTS[given]))}")
