@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,13 @@ def read_rows(
         table: How the rows are read.
 
     Returns:
-        The rows' keys, and their values by column. Rows without a key column have a hash of their content as key.
+        The rows' keys, and their values by column. Where the file lacks the table's key column, a row's key is its
+        number in the file, from 1.
 
     Raises:
         InputError: The file cannot be read, has no rows, or lacks a column.
     """
-    from components.example_generation.query.dialect import connect
+    from components.example_generation.query.dialect import connect, quote_name
     from components.example_generation.query.expressions import parse_derived
     from components.example_generation.query.selection import KEY, Request
     from components.example_generation.query.windows import Window
@@ -77,16 +79,20 @@ def read_rows(
     types = dict(columns) or column_types(load_schema(table.schema))
     derived = {name: text for name, text in table.derived_columns.items() if name in types}
     time_column = table.time_column if derived or table.time_column in types else ""
-    request = Request(types, table.key_column, parse_derived(derived), time_column, windows={"eval": Window()})
+    request = Request(types, "", parse_derived(derived), time_column, windows={"eval": Window()})
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         handles = parse_handles("", _handle(examples_file), request)
         (source,) = open_sources(handles, request, Access(scratch))
+        keyed = table.key_column in source.table.columns
+        if keyed:
+            (source,) = open_sources(handles, replace(request, key_column=table.key_column), Access(scratch))
+        columns_read = ", ".join(map(quote_name, [KEY, *types] if keyed else types))
         connection = connect(scratch, threads=1)
         connection.execute("SET preserve_insertion_order = true")
         try:
             sql, parameters = source.table.query(connection, source.selection)
-            found = connection.execute(f"SELECT * FROM ({sql}) LIMIT {count:d}", parameters)  # noqa: S608 - our own SQL
+            found = connection.execute(f"SELECT {columns_read} FROM ({sql}) LIMIT {count:d}", parameters)  # noqa: S608 - our own SQL
             names = [column[0] for column in found.description]
             rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
             source.table.check(connection)
@@ -94,7 +100,8 @@ def read_rows(
             connection.close()
     if not rows:
         raise InputError(f"{examples_file}: no rows in it")
-    return [str(row[KEY]) for row in rows], [{name: row[name] for name in types} for row in rows]
+    keys = [str(row[KEY]) if keyed else str(number) for number, row in enumerate(rows, start=1)]
+    return keys, [{name: row[name] for name in types} for row in rows]
 
 
 def _handle(examples_file: str) -> str:

@@ -20,8 +20,6 @@ from farmhash import Fingerprint64
 from sqlglot import exp
 
 from components.example_generation.query.expression_functions import register
-from components.example_generation.query.expression_sql import quote_name as quote_name
-from components.example_generation.query.expression_sql import quote_text as quote_text
 from components.example_generation.query.expression_sql import write_expression
 from components.example_generation.query.selection import DERIVED, KEY, Selection
 
@@ -83,6 +81,30 @@ def to_duckdb(selection: Selection) -> tuple[str, dict[str, int | datetime]]:
         if replacement is not node:
             node.replace(replacement)
     return query.sql(dialect="duckdb"), parameters
+
+
+def quote_name(name: str) -> str:
+    """Quote a column's name.
+
+    Args:
+        name: Any text.
+
+    Returns:
+        An identifier in DuckDB's SQL.
+    """
+    return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
+
+
+def quote_text(text: str) -> str:
+    """Quote a text.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        A literal in DuckDB's SQL.
+    """
+    return exp.Literal.string(text).sql(dialect="duckdb")
 
 
 def one_column(selection: Selection, name: str) -> Selection:

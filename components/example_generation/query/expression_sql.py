@@ -37,30 +37,6 @@ _PARTS = {
 }
 
 
-def quote_name(name: str) -> str:
-    """Quote a column's name.
-
-    Args:
-        name: Any text.
-
-    Returns:
-        An identifier in DuckDB's SQL.
-    """
-    return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
-
-
-def quote_text(text: str) -> str:
-    """Quote a text.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        A literal in DuckDB's SQL.
-    """
-    return exp.Literal.string(text).sql(dialect="duckdb")
-
-
 def write_expression(node: exp.Expr) -> str:
     """Write an expression in DuckDB's SQL.
 
@@ -71,6 +47,10 @@ def write_expression(node: exp.Expr) -> str:
         SQL for a connection that knows `expression_functions`.
     """
     return _WRITERS[type(node)](node)
+
+
+def _quote(text: str) -> str:
+    return exp.Literal.string(text).sql(dialect="duckdb")
 
 
 def _as(node: exp.Expr, wanted: str) -> str:
@@ -87,11 +67,11 @@ def _common(node: exp.Expr) -> tuple[str, list[str]]:
 
 
 def _column(node: exp.Expr) -> str:
-    return f"{quote_name(node.args['table'].name)}.{quote_name(node.name)}"
+    return node.sql(dialect="duckdb")
 
 
 def _literal(node: exp.Expr) -> str:
-    return quote_text(node.name) if node.is_string else f"CAST('{node.name}' AS {_DUCKDB[type_of(node)]})"
+    return _quote(node.name) if node.is_string else f"CAST('{node.name}' AS {_DUCKDB[type_of(node)]})"
 
 
 def _arithmetic(sign: str, function: str) -> Callable[[exp.Expr], str]:
@@ -213,7 +193,7 @@ def _extract(node: exp.Expr) -> str:
     moment = node.expression
     if isinstance(moment, exp.AtTimeZone):
         # In DuckDB a plain timestamp AT TIME ZONE is taken to be local; say first that it is UTC.
-        value = f"timezone({quote_text(moment.args['zone'].name)}, timezone('UTC', {_as(moment.this, 'TIMESTAMP')}))"
+        value = f"timezone({_quote(moment.args['zone'].name)}, timezone('UTC', {_as(moment.this, 'TIMESTAMP')}))"
     else:
         value = _as(moment, "TIMESTAMP")
     return f"CAST({_PARTS[node.this.name.upper()].format(x=value)} AS BIGINT)"
@@ -222,7 +202,7 @@ def _extract(node: exp.Expr) -> str:
 def _trim(node: exp.Expr) -> str:
     text, *characters = (_as(operand, "STRING") for operand in operands(node))
     function = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "trim")
-    return f"{function}({text}, {characters[0] if characters else quote_text(_WHITE_SPACE)})"
+    return f"{function}({text}, {characters[0] if characters else _quote(_WHITE_SPACE)})"
 
 
 def _cast(node: exp.Expr) -> str:

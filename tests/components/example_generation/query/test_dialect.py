@@ -44,7 +44,7 @@ def test_hash_of_nothing_is_nothing(tmp_path):
 
 
 def test_a_derived_column_in_the_local_time_of_its_place(read, rows, tmp_path):
-    from .conftest import plant, write_csv
+    from tests.components.example_generation.conftest import plant, write_csv
 
     moments = ["2016-07-01T03:00:00Z", "2016-12-01T03:00:00Z"]
     write_csv(tmp_path / "plants.csv", (plant(number, measured_at=moments[number % 2]) for number in range(80)))
