@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@# setuptools warns of every editable installation, as if something were wrong
 	PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[local,serve,cloud,dev]'
+	  -c constraints.txt -e '.[local,serve,cloud,s3,dev]'
 	touch $@
 
 demo: setup

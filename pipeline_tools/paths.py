@@ -40,7 +40,7 @@ def open_read(name: str | Path) -> Any:
     """Open a file to read its bytes; what comes back can seek, and is closed by ``with``."""
     if not storage.is_remote(name):
         return Path(name).open("rb")
-    return storage.bucket(str(name)).blob(storage.split(str(name))[1]).open("rb")
+    return storage.open_object(str(name), "rb")
 
 
 def open_write(name: str | Path) -> Any:
@@ -48,7 +48,7 @@ def open_write(name: str | Path) -> Any:
     if not storage.is_remote(name):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         return Path(name).open("wb")
-    return storage.bucket(str(name)).blob(storage.split(str(name))[1]).open("wb", ignore_flush=True)
+    return storage.open_object(str(name), "wb")
 
 
 def read_text(name: str | Path) -> str:

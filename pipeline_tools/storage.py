@@ -1,114 +1,35 @@
-"""Objects in Google Cloud Storage, named by ``gs://bucket/name``, read and written like files and directories."""
+"""Objects in a bucket (``gs://`` or ``s3://``), read and written like files and directories, by way of fsspec."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import datetime
 import os
-import re
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline_tools.atomic import atomic_directory, atomic_file
+from pipeline_tools.buckets import errors, file_system, is_remote, service_of, split
 from pipeline_tools.errors import InputError
-from pipeline_tools.google_errors import google_errors
-
-SCHEME = "gs://"
-READER = "Storage Object Viewer"
-WRITER = "Storage Object User"
-
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-_WORKERS = 8
-"""Objects that are copied at a time: most are small, and each costs a round trip."""
 
 
-def is_remote(name: object) -> bool:
-    """Tell whether a name means Cloud Storage.
+@dataclass(frozen=True)
+class Object:
+    """An object, as it was when it was listed.
 
-    Args:
-        name: A path, a module's name, a URI.
-
-    Returns:
-        Whether it begins with ``gs://``.
+    Attributes:
+        uri: Its URI.
+        size: Its size in bytes.
+        version: What changes whenever its content is written anew: a generation, else an ETag.
+        created: When it was written (UTC).
     """
-    return isinstance(name, str) and name.startswith(SCHEME)
 
-
-def split(uri: str, what: str = "") -> tuple[str, str]:
-    """Take a URI apart.
-
-    Args:
-        uri: ``gs://bucket/name`` or ``gs://bucket``.
-        what: What errors begin with; default the URI.
-
-    Returns:
-        The bucket, and the name without slashes around it; empty for the bucket itself.
-
-    Raises:
-        InputError: It is no such URI.
-    """
-    bucket, _, name = uri.removeprefix(SCHEME).partition("/")
-    if not is_remote(uri) or not _BUCKET.fullmatch(bucket):
-        raise InputError(f"{what or uri}: names no bucket; it must be gs://bucket/path, the bucket in small letters")
-    return bucket, name.strip("/")
-
-
-def client(project: str = "") -> Any:
-    """Give the client that the surrounding credentials open.
-
-    Args:
-        project: The client's project; default that of the surroundings, which reading and writing objects can do
-            without.
-
-    Returns:
-        A ``google.cloud.storage.Client``; the same one for the same surroundings.
-
-    Raises:
-        InputError: There are no credentials.
-    """
-    return _client(project, os.environ.get("STORAGE_EMULATOR_HOST"), os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"))
-
-
-@functools.lru_cache(maxsize=4)
-def _client(project: str, _emulator: str | None, _credentials: str | None) -> Any:
-    from google.cloud import storage
-
-    with translate_errors("Cloud Storage"):
-        return storage.Client(project=project or None)
-
-
-def bucket(uri: str) -> Any:
-    """Give the bucket of a URI, without asking whether it is there.
-
-    Args:
-        uri: As `split` takes it.
-
-    Returns:
-        A ``google.cloud.storage.Bucket``.
-
-    Raises:
-        InputError: The URI names no bucket, or there are no credentials.
-    """
-    name, _ = split(uri)
-    return client().bucket(name)
-
-
-def translate_errors(what: str, role: str = READER) -> AbstractContextManager[None]:
-    """Translate the errors of Cloud Storage, as `google_errors` does.
-
-    Args:
-        what: The URI or parameter that messages begin with.
-        role: The role that the account needs on the bucket for what the block does.
-
-    Returns:
-        A context manager that raises ``ServiceError``, an ``InputError``.
-    """
-    return google_errors(
-        what, "Cloud Storage", missing="no such bucket or object", roles=f"the role {role} on the bucket"
-    )
+    uri: str
+    size: int
+    version: str
+    created: datetime.datetime
 
 
 def read_bytes(uri: str, what: str = "") -> bytes:
@@ -124,9 +45,9 @@ def read_bytes(uri: str, what: str = "") -> bytes:
     Raises:
         InputError: There is no such object, or no access.
     """
-    _, name = split(uri, what)
-    with translate_errors(what or uri):
-        content: bytes = bucket(uri).blob(name).download_as_bytes()
+    split(uri, what)
+    with errors(uri, what):
+        content: bytes = file_system(uri).cat_file(uri)
     return content
 
 
@@ -134,12 +55,12 @@ def read_text(uri: str, what: str = "") -> str:
     """Read one object as UTF-8; otherwise as `read_bytes`.
 
     Raises:
-        InputError: There is no such object, no access, or it is no text.
+        InputError: There is no such object, no access, or its content is not UTF-8.
     """
     try:
         return read_bytes(uri, what).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{what or uri}: no UTF-8 text ({error})") from None
+        raise InputError(f"{what or uri}: not UTF-8 text ({error})") from None
 
 
 def write_bytes(uri: str, content: bytes) -> None:
@@ -152,78 +73,138 @@ def write_bytes(uri: str, content: bytes) -> None:
     Raises:
         InputError: No such bucket, or no access.
     """
-    with translate_errors(uri, WRITER):
-        bucket(uri).blob(split(uri)[1]).upload_from_string(content, content_type="application/octet-stream")
+    with errors(uri, writing=True):
+        file_system(uri).pipe_file(uri, content)
 
 
-def objects(uri: str) -> dict[str, Any]:
-    """List what lies below a URI, as below a directory.
+def create(uri: str) -> bool:
+    """Write an empty object, unless there is one of that name already; of several writers one succeeds.
 
     Args:
-        uri: ``gs://bucket/name``; objects whose name begins with ``name/`` lie below it.
+        uri: Its URI.
 
     Returns:
-        ``google.cloud.storage.Blob`` by the name relative to the URI, in order. Objects that only stand for a
-        directory are left out.
+        Whether it was written.
+
+    Raises:
+        InputError: No such bucket, or no access.
+    """
+    with errors(uri, writing=True):
+        try:
+            file_system(uri).pipe_file(uri, b"", mode="create")
+        except FileExistsError:
+            return False
+    return True
+
+
+def open_object(uri: str, mode: str) -> Any:
+    """Open an object like a file.
+
+    Args:
+        uri: Its URI.
+        mode: ``rb`` or ``wb``.
+
+    Returns:
+        A file, to be closed by ``with``; one that is read can seek.
+
+    Raises:
+        InputError: There is no such object, or no access.
+    """
+    with errors(uri, writing="w" in mode):
+        return file_system(uri).open(uri, mode, cache_type="readahead")
+
+
+def objects(uri: str, what: str = "", *, prefix: bool = False) -> dict[str, Object]:
+    """List what is below a URI, as below a directory.
+
+    Args:
+        uri: ``gs://bucket/name``; objects whose name begins with ``name/`` are below it.
+        what: What errors begin with; default the URI.
+        prefix: List all objects whose URI begins with ``uri``.
+
+    Returns:
+        The objects by name relative to the URI (with ``prefix``, to the bucket), in order. Objects that only stand for
+        a directory are left out.
 
     Raises:
         InputError: There is no such bucket, or no access.
     """
-    name, prefix = split(uri)
-    prefix = prefix and prefix + "/"
-    with translate_errors(uri):
-        found = {blob.name.removeprefix(prefix): blob for blob in client().list_blobs(name, prefix=prefix)}
-    return {name: found[name] for name in sorted(found) if not name.endswith("/") and name}
+    bucket, name = split(uri, what)
+    scheme = service_of(uri).scheme
+    folder = name.rpartition("/")[0] if prefix else name
+    with errors(uri, what):
+        below = file_system(uri).find(f"{bucket}/{folder}" if folder else bucket, detail=True)
+    base = f"{bucket}/" if prefix or not name else f"{bucket}/{name}/"
+    wanted = f"{bucket}/{name}" if prefix else base
+    return {
+        path.removeprefix(base): _object(f"{scheme}{path}", info)
+        for path, info in sorted(below.items())
+        if path.startswith(wanted) and not path.endswith("/") and info["type"] == "file"
+    }
 
 
-def fetch(copies: Mapping[Path, Any], what: str) -> None:
+def _object(uri: str, info: Mapping[str, Any]) -> Object:
+    written: Any = info.get("updated") or info.get("LastModified")
+    if isinstance(written, str):
+        written = datetime.datetime.fromisoformat(written.replace("Z", "+00:00"))
+    version = info.get("generation") or info.get("ETag") or info.get("etag")
+    return Object(uri, int(info["size"]), str(version), written)
+
+
+def _information(uris: Iterable[str]) -> dict[str, Object | None]:
+    """Ask for several objects; None for one that is not there."""
+    found: dict[str, Object | None] = {}
+    for uri in uris:
+        try:
+            found[uri] = _object(uri, file_system(uri).info(uri))
+        except FileNotFoundError:  # noqa: PERF203 - each may be missing
+            found[uri] = None
+    return found
+
+
+def fetch(copies: Mapping[Path, Object], what: str) -> None:
     """Copy objects to files, several at a time.
 
     Args:
-        copies: A blob for each file; directories are made. A blob that was listed is copied as it was then: where it
-            was replaced meanwhile, that is an error and no mixture.
+        copies: A listed object for each file; directories are made.
         what: What errors begin with.
 
     Raises:
-        InputError: No access, or an object has changed.
+        InputError: No access, or an object is no longer the one that was listed.
     """
-    from google.cloud.storage import transfer_manager as manager
-
+    if not copies:
+        return
     for path in copies:
         path.parent.mkdir(parents=True, exist_ok=True)
-    with translate_errors(what):
-        results = manager.download_many(
-            [(blob, str(path)) for path, blob in copies.items()],
-            worker_type=manager.THREAD,
-            max_workers=_WORKERS,
-        )
-        for result, (path, blob) in zip(results, copies.items(), strict=True):
-            if isinstance(result, Exception):
-                path.unlink(missing_ok=True)
-                _raise_changed(result, blob, what)
-
-
-def _raise_changed(error: Exception, blob: Any, what: str) -> None:
-    from google.api_core.exceptions import NotFound
-
-    if isinstance(error, NotFound):
-        raise InputError(f"{what}: gs://{blob.bucket.name}/{blob.name} was there a moment ago, and has been replaced")
-    raise error
+    uris = [each.uri for each in copies.values()]
+    with errors(uris[0], what):
+        try:
+            file_system(uris[0]).get(uris, [str(path) for path in copies])
+        except FileNotFoundError as error:
+            if error.errno is not None:
+                raise
+        now = _information(uris)
+    for path, listed in copies.items():
+        current = now[listed.uri]
+        if current is None or current.version != listed.version:
+            for each in copies:
+                each.unlink(missing_ok=True)
+            raise InputError(f"{what}: {listed.uri} was replaced or deleted while it was read: {path.name} is no copy")
 
 
 def download(uri: str, path: str | os.PathLike[str]) -> None:
-    """Copy an object to a file, or what lies below a URI to a directory: whole or not at all.
+    """Copy an object to a file, or what is below a URI to a directory: whole or not at all.
 
     Args:
         uri: Name of an object, or what the names of several begin with before a slash.
-        path: Where the copy shall stand; what stands there is replaced.
+        path: Where the copy shall be; what is there already is replaced.
 
     Raises:
         InputError: There is nothing of that name, no access, or names that no directory can hold.
     """
-    _, name = split(uri)
-    with translate_errors(uri):
-        single = bucket(uri).get_blob(name) if name else None
+    split(uri)
+    with errors(uri):
+        single = _information([uri])[uri] if not _is_bucket(uri) and file_system(uri).isfile(uri) else None
     if single is not None:
         with atomic_file(path) as scratch:
             fetch({scratch: single}, uri)
@@ -235,12 +216,16 @@ def download(uri: str, path: str | os.PathLike[str]) -> None:
         fetch(local_paths(found, scratch, uri), uri)
 
 
-def local_paths(found: Mapping[str, Any], folder: Path, what: str) -> dict[Path, Any]:
+def _is_bucket(uri: str) -> bool:
+    return not split(uri)[1]
+
+
+def local_paths(found: Mapping[str, Object], folder: Path, what: str) -> dict[Path, Object]:
     """Say which file each object becomes.
 
     Args:
         found: As `objects` lists them.
-        folder: Where the files shall stand.
+        folder: Where the files shall be.
         what: What errors begin with.
 
     Returns:
@@ -252,22 +237,21 @@ def local_paths(found: Mapping[str, Any], folder: Path, what: str) -> dict[Path,
     directories = {str(parent) for name in found for parent in PurePosixPath(name).parents}
     for name in found:
         if {"", ".", ".."} & set(name.split("/")):
-            raise InputError(f"{what}: the object {name!r} below it has a name that no file can have")
+            raise InputError(f"{what}: the object {name!r} below it has a name that a file cannot have")
         if name in directories:
-            raise InputError(f"{what}: {name!r} below it is an object, and objects lie below it; remove one")
-    return {folder / name: blob for name, blob in found.items()}
+            raise InputError(f"{what}: {name!r} below it is an object, and there are objects below it; remove one")
+    return {folder / name: each for name, each in found.items()}
 
 
 def upload(path: str | os.PathLike[str], uri: str, last: str = "") -> None:
     """Copy a file to an object, or a directory to objects below a URI.
 
-    Object storage cannot make several objects appear at once. What can be had: an upload that fails, or is
-    interrupted, takes away what it has written; and the file that readers look for is written when all others are
-    there.
+    Object storage cannot make several objects appear at once. What it can do: an upload that fails, or is interrupted,
+    removes what it has written; and the file that readers look for is written when all others are there.
 
     Args:
         path: File or directory; empty directories are no objects.
-        uri: Where it shall lie.
+        uri: Where it shall be.
         last: The file, relative to the directory, that is written after all others.
 
     Raises:
@@ -290,7 +274,7 @@ def upload(path: str | os.PathLike[str], uri: str, last: str = "") -> None:
 
 
 def put(copies: Mapping[str, Path], what: str) -> None:
-    """Copy files to objects of one bucket, several at a time; where one fails, all are taken away again.
+    """Copy files to objects of one bucket, several at a time; where one fails, all are removed again.
 
     Args:
         copies: A file for each URI.
@@ -299,21 +283,33 @@ def put(copies: Mapping[str, Path], what: str) -> None:
     Raises:
         InputError: No such bucket, or no access.
     """
-    from google.cloud.storage import transfer_manager as manager
-
     if not copies:
         return
-    with translate_errors(what, WRITER):
-        pairs = [(str(path), bucket(uri).blob(split(uri)[1])) for uri, path in copies.items()]
+    uri = next(iter(copies))
+    with errors(uri, what, writing=True):
         try:
-            manager.upload_many(pairs, worker_type=manager.THREAD, max_workers=_WORKERS, raise_exception=True)
+            file_system(uri).put([str(path) for path in copies.values()], list(copies))
         except BaseException:
             remove(copies)
             raise
 
 
+def copy(source: str, target: str) -> None:
+    """Copy an object within a bucket.
+
+    Args:
+        source: Its URI.
+        target: The copy's URI.
+
+    Raises:
+        InputError: No such object, or no access.
+    """
+    with errors(target, writing=True):
+        file_system(target).cp_file(source, target)
+
+
 def delete(uri: str) -> None:
-    """Delete an object, and all that lie below that name; what is gone already is no error.
+    """Delete an object and all that are below that name; what is gone already is no error.
 
     Args:
         uri: Of one object, or what the names of several begin with before a slash.
@@ -321,29 +317,46 @@ def delete(uri: str) -> None:
     Raises:
         InputError: No such bucket, or no access.
     """
-    name, prefix = split(uri)
-    with translate_errors(uri, WRITER):
+    bucket, name = split(uri)
+    with errors(uri, writing=True):
+        fs = file_system(uri)
+        path = f"{bucket}/{name}" if name else bucket
         # Those that only stand for a directory, too, as TensorFlow makes them.
-        below = list(client().list_blobs(name, prefix=prefix and prefix + "/"))
-        _delete([*below, bucket(uri).blob(prefix)] if prefix else below)
+        below = [each for each in fs.find(path, withdirs=False) if each.startswith(f"{path}/") or each == path]
+        candidates = [*below, *([path, f"{path}/"] if name else [])]
+        for each in dict.fromkeys(candidates):
+            with contextlib.suppress(FileNotFoundError):
+                fs.rm_file(each)
 
 
 def remove(uris: Iterable[str]) -> None:
-    """Delete objects as far as possible, while another error is on its way.
+    """Delete objects as far as possible, while another error is being raised.
 
     Args:
         uris: Of one object each.
     """
-    with contextlib.suppress(InputError), translate_errors(""):
-        _delete([bucket(uri).blob(split(uri)[1]) for uri in uris])
+    for uri in uris:
+        with contextlib.suppress(Exception):
+            file_system(uri).rm_file(uri)
 
 
-def _delete(blobs: list[Any]) -> None:
-    from google.api_core.exceptions import NotFound
-
-    def one(blob: Any) -> None:
-        with contextlib.suppress(NotFound):
-            blob.delete()
-
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        list(pool.map(one, blobs))
+__all__ = [
+    "Object",
+    "copy",
+    "create",
+    "delete",
+    "download",
+    "errors",
+    "fetch",
+    "is_remote",
+    "local_paths",
+    "objects",
+    "open_object",
+    "put",
+    "read_bytes",
+    "read_text",
+    "remove",
+    "split",
+    "upload",
+    "write_bytes",
+]

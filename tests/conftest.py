@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.google.fixtures import google, google_folder  # noqa: F401
 from tests.shared import SMALL, made_once
@@ -68,6 +69,56 @@ def small_workflow1_run(tmp_path_factory: pytest.TempPathFactory):
     from taxi_pipeline.workflow1 import workflow1
 
     return made_once(tmp_path_factory, "small-workflow1", lambda folder: run(workflow1, SMALL, run_dir=folder / "run"))
+
+
+class Bucket:
+    """A bucket of a service on this machine, looked at by the service's own client and not by fsspec."""
+
+    def __init__(self, uri: str, client: Any) -> None:
+        self.uri = uri
+        self._client = client
+
+    def names(self) -> list[str]:
+        if self.uri.startswith("gs://"):
+            return sorted(blob.name for blob in self._client.bucket("bucket").list_blobs())
+        return sorted(each["Key"] for each in self._client.list_objects_v2(Bucket="bucket").get("Contents", []))
+
+    def put(self, name: str, content: bytes = b"") -> None:
+        if self.uri.startswith("gs://"):
+            self._client.bucket("bucket").blob(name).upload_from_string(content)
+        else:
+            self._client.put_object(Bucket="bucket", Key=name, Body=content)
+
+    def remove(self, name: str) -> None:
+        if self.uri.startswith("gs://"):
+            self._client.bucket("bucket").blob(name).delete()
+        else:
+            self._client.delete_object(Bucket="bucket", Key=name)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give boto3's client of a service that speaks S3, with one bucket, `bucket`; child processes reach it too."""
+    server = pytest.importorskip("moto.server", reason="pip install 'moto[s3,server]'")
+    boto3 = pytest.importorskip("boto3", reason="needs taxi-pipeline[s3]")
+    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    service = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    service.start()
+    host, port = service.get_host_and_port()
+    requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10)  # buckets outlive the server: they are global
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+    yield client
+    service.stop()
+
+
+@pytest.fixture(params=["gcs", "s3"])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    """Give a bucket of each service in turn."""
+    client = request.getfixturevalue(request.param)
+    return Bucket({"gcs": "gs://bucket", "s3": "s3://bucket"}[request.param], client)
 
 
 @pytest.fixture

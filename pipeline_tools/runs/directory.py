@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_tools.errors import InputError
-from pipeline_tools.storage import SCHEME, is_remote
+from pipeline_tools.storage import is_remote
 from pipeline_tools.runs.remote import RemoteDir, open_remote_dir
 
 
@@ -56,7 +56,7 @@ class RunDir:
 
     def imported(self, uri: str) -> Path:
         """Where the copy of something lies that a step is given from elsewhere in Cloud Storage."""
-        return self.path / "imported" / uri.removeprefix(SCHEME)
+        return self.path / "imported" / uri.partition("://")[2]
 
     def partial(self, step: str) -> Path:
         """Where a step works. Names of steps can lie in one another (``train`` and ``train/0``); these do not."""
@@ -83,9 +83,9 @@ def create_run_dir(path: str | os.PathLike[str] | None, pipeline: str, now: date
         InputError: Something is there already, or the directory cannot be made or written to.
     """
     remote = None
-    if path is not None and str(path).startswith("gs:/"):
+    if path is not None and str(path).startswith(("gs:/", "s3:/")):
         if not is_remote(path):
-            raise InputError(f"{path}: a path cannot hold gs://; give the run directory as a string")
+            raise InputError(f"{path}: a Path cannot hold a URI; give the run directory as a string")
         remote, path = open_remote_dir(str(path)), None
     if path is None:
         path = Path("runs") / f"{pipeline}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

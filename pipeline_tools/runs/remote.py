@@ -92,10 +92,10 @@ def open_remote_dir(uri: str) -> RemoteDir:
     Raises:
         InputError: Something is there already, there is no such bucket, or no access.
     """
-    bucket, name = storage.split(uri, f"run directory {uri}")
+    _, name = storage.split(uri, f"run directory {uri}")
     if not name:
-        raise InputError(f"{uri}: the run directory must be a folder in the bucket: gs://{bucket}/folder")
-    remote = RemoteDir(f"{storage.SCHEME}{bucket}/{name}")
+        raise InputError(f"{uri}: the run directory must be a folder in the bucket: {uri.rstrip('/')}/folder")
+    remote = RemoteDir(uri.rstrip("/"))
     found = next(iter(storage.objects(remote.uri)), None)
     if found is not None:
         raise InputError(

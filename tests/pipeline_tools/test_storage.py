@@ -10,11 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_tools import storage
+from pipeline_tools.buckets import file_system
 from pipeline_tools.errors import InputError
-
-
-def names(gcs) -> list[str]:
-    return sorted(blob.name for blob in gcs.bucket("bucket").list_blobs())
 
 
 @pytest.fixture
@@ -30,75 +27,75 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_directory_goes_there_and_comes_back(gcs, folder, tmp_path):
-    storage.upload(folder, "gs://bucket/some/where/")
-    assert names(gcs) == ["some/where/a.txt", "some/where/empty", "some/where/sub/b.bin"]
-    assert list(storage.objects("gs://bucket/some")) == ["where/a.txt", "where/empty", "where/sub/b.bin"]
+def test_a_directory_goes_there_and_comes_back(bucket, folder, tmp_path):
+    storage.upload(folder, f"{bucket.uri}/some/where/")
+    assert bucket.names() == ["some/where/a.txt", "some/where/empty", "some/where/sub/b.bin"]
+    assert list(storage.objects(f"{bucket.uri}/some")) == ["where/a.txt", "where/empty", "where/sub/b.bin"]
 
     (tmp_path / "back").mkdir()
     (tmp_path / "back" / "old").touch()
-    storage.download("gs://bucket/some/where", tmp_path / "back")
+    storage.download(f"{bucket.uri}/some/where", tmp_path / "back")
     assert content(tmp_path / "back") == content(folder)
 
 
-def test_one_object_is_a_file(gcs, folder, tmp_path):
-    storage.upload(folder / "a.txt", "gs://bucket/x/ä b.txt")
-    storage.download("gs://bucket/x/ä b.txt", tmp_path / "copy")
-    assert (tmp_path / "copy").read_text() == storage.read_text("gs://bucket/x/ä b.txt") == "a"
+def test_one_object_is_a_file(bucket, folder, tmp_path):
+    storage.upload(folder / "a.txt", f"{bucket.uri}/x/ä b.txt")
+    storage.download(f"{bucket.uri}/x/ä b.txt", tmp_path / "copy")
+    assert (tmp_path / "copy").read_text() == storage.read_text(f"{bucket.uri}/x/ä b.txt") == "a"
 
 
-def test_a_name_is_no_prefix(gcs, tmp_path):
+def test_a_name_is_no_prefix(bucket, tmp_path):
     for name in ("model/1", "models/2", "model.txt", "model/sub/"):
-        gcs.bucket("bucket").blob(name).upload_from_string(name)
-    storage.download("gs://bucket/model", tmp_path / "model")
+        bucket.put(name, name.encode())
+    storage.download(f"{bucket.uri}/model", tmp_path / "model")
     assert content(tmp_path / "model") == {"1": b"model/1"}
 
-    storage.delete("gs://bucket/model")
-    assert names(gcs) == ["model.txt", "models/2"]
-    storage.delete("gs://bucket/models/2")
-    storage.delete("gs://bucket/models/2")
-    assert names(gcs) == ["model.txt"]
+    storage.delete(f"{bucket.uri}/model")
+    assert bucket.names() == ["model.txt", "models/2"]
+    storage.delete(f"{bucket.uri}/models/2")
+    storage.delete(f"{bucket.uri}/models/2")
+    assert bucket.names() == ["model.txt"]
 
 
-def test_the_chosen_file_is_written_when_all_others_are_there(gcs, folder, monkeypatch):
+def test_the_chosen_file_is_written_when_all_others_are_there(bucket, folder, monkeypatch):
     seen = {}
     upload = storage.put
 
     def watched(copies, what):
-        seen[tuple(copies)] = names(gcs)
+        seen[tuple(copies)] = bucket.names()
         upload(copies, what)
 
     monkeypatch.setattr(storage, "put", watched)
-    storage.upload(folder, "gs://bucket/x", last="a.txt")
-    assert seen[("gs://bucket/x/a.txt",)] == ["x/empty", "x/sub/b.bin"]
+    storage.upload(folder, f"{bucket.uri}/x", last="a.txt")
+    assert seen[(f"{bucket.uri}/x/a.txt",)] == ["x/empty", "x/sub/b.bin"]
 
 
 @pytest.mark.parametrize("last", ["", "a.txt"])
-def test_an_upload_that_fails_leaves_nothing(gcs, folder, monkeypatch, last):
-    blob = type(gcs.bucket("bucket").blob("x"))
-    upload = blob._handle_filename_and_upload
+def test_an_upload_that_fails_leaves_nothing(bucket, folder, monkeypatch, last):
+    fs = type(file_system(bucket.uri))
+    upload = fs._put_file
 
-    def failing(self, filename, *args, **kwargs):
-        if filename.endswith("a.txt"):
+    async def failing(self, lpath, rpath, *args, **kwargs):
+        if str(lpath).endswith("a.txt"):
             raise OSError("gone")
-        upload(self, filename, *args, **kwargs)
+        return await upload(self, lpath, rpath, *args, **kwargs)
 
-    monkeypatch.setattr(blob, "_handle_filename_and_upload", failing)
+    monkeypatch.setattr(fs, "_put_file", failing)
     with pytest.raises(OSError, match="gone"):
-        storage.upload(folder, "gs://bucket/x", last=last)
-    assert names(gcs) == []
+        storage.upload(folder, f"{bucket.uri}/x", last=last)
+    assert bucket.names() == []
 
 
-def test_a_download_that_fails_leaves_what_was_there(gcs, folder, tmp_path, monkeypatch):
-    storage.upload(folder, "gs://bucket/x")
-    found = storage.objects("gs://bucket/x")
-    gcs.bucket("bucket").blob("x/empty").delete()
+def test_a_download_that_fails_leaves_what_was_there(bucket, folder, tmp_path, monkeypatch):
+    storage.upload(folder, f"{bucket.uri}/x")
+    found = storage.objects(f"{bucket.uri}/x")
+    bucket.remove("x/empty")
     monkeypatch.setattr(storage, "objects", lambda uri: found)
     (tmp_path / "back").mkdir()
     (tmp_path / "back" / "old").touch()
 
-    with pytest.raises(InputError, match=r"gs://bucket/x: gs://bucket/x/empty was there a moment ago"):
-        storage.download("gs://bucket/x", tmp_path / "back")
+    with pytest.raises(InputError, match=r"://bucket/x: .*://bucket/x/empty was replaced or deleted while it was read"):
+        storage.download(f"{bucket.uri}/x", tmp_path / "back")
     assert content(tmp_path / "back") == {"old": b""}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["back", "folder"]
 
@@ -106,22 +103,22 @@ def test_a_download_that_fails_leaves_what_was_there(gcs, folder, tmp_path, monk
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (["x/a//b"], "the object 'a//b' below it has a name that no file can have"),
-        (["x/a", "x/a/b"], "'a' below it is an object, and objects lie below it"),
+        (["x/a//b"], "the object 'a//b' below it has a name that a file cannot have"),
+        (["x/a", "x/a/b"], "'a' below it is an object, and there are objects below it"),
     ],
 )
-def test_names_that_no_directory_can_hold(gcs, tmp_path, made, message):
+def test_names_that_no_directory_can_hold(bucket, tmp_path, made, message):
     for name in made:
-        gcs.bucket("bucket").blob(name).upload_from_string("1")
+        bucket.put(name, b"1")
     with pytest.raises(InputError, match=message):
-        storage.download("gs://bucket/x", tmp_path / "x")
+        storage.download(f"{bucket.uri}/x", tmp_path / "x")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_name_that_would_lead_out_of_the_directory(tmp_path):
     # The emulator cannot hold such an object; Cloud Storage can.
     with pytest.raises(
-        InputError, match=r"gs://bucket/x: the object '\.\./y' below it has a name that no file can have"
+        InputError, match=r"gs://bucket/x: the object '\.\./y' below it has a name that a file cannot have"
     ):
         storage.local_paths({"../y": None}, tmp_path, "gs://bucket/x")
 
@@ -129,24 +126,24 @@ def test_a_name_that_would_lead_out_of_the_directory(tmp_path):
 @pytest.mark.parametrize(
     ("work", "message"),
     [
-        (lambda path: storage.download("gs://bucket/none", path), "gs://bucket/none: there is no such object, and"),
-        (lambda path: storage.download("gs://nowhere/none", path), "gs://nowhere/none: no such bucket or object"),
-        (lambda _: storage.read_text("gs://bucket/none"), "gs://bucket/none: no such bucket or object"),
-        (lambda _: storage.read_text("gs://bucket/none", "p=1"), "p=1: no such bucket or object"),
-        (lambda path: storage.upload(path, "gs://nowhere/x"), "gs://nowhere/x: no such bucket or object"),
-        (lambda _: storage.split("gs:///x"), "gs:///x: names no bucket"),
-        (lambda _: storage.split("gs://My-Bucket/x"), "names no bucket; it must be gs://bucket/path, the bucket in sm"),
+        (lambda uri, path: storage.download(f"{uri}/none", path), "://bucket/none: there is no such object, and"),
+        (lambda uri, path: storage.download(f"{uri[:5]}nowhere/none", path), "nowhere/none: no such bucket or object"),
+        (lambda uri, _: storage.read_text(f"{uri}/none"), "://bucket/none: no such bucket or object"),
+        (lambda uri, _: storage.read_text(f"{uri}/none", "p=1"), "p=1: no such bucket or object"),
+        (lambda uri, path: storage.upload(path, f"{uri[:5]}nowhere/x"), "nowhere/x: no such bucket or object"),
+        (lambda uri, _: storage.split(f"{uri[:5]}/x"), ":///x: must be gs://bucket/path or s3://"),
+        (lambda uri, _: storage.split(f"{uri[:5]}My-Bucket/x"), "://My-Bucket/x: must be gs://bucket/path .* in lower"),
     ],
 )
-def test_what_is_not_there_is_told(gcs, folder, work, message):
+def test_what_is_not_there_is_told(bucket, folder, work, message):
     with pytest.raises(InputError, match=message):
-        work(folder)
+        work(bucket.uri, folder)
 
 
-def test_what_is_no_text_is_told(gcs):
-    gcs.bucket("bucket").blob("x.py").upload_from_string(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"gs://bucket/x\.py: no UTF-8 text"):
-        storage.read_text("gs://bucket/x.py")
+def test_what_is_no_text_is_told(bucket):
+    bucket.put("x.py", b"\xff\xfe")
+    with pytest.raises(InputError, match=r"://bucket/x\.py: not UTF-8 text"):
+        storage.read_text(f"{bucket.uri}/x.py")
 
 
 @pytest.fixture
@@ -181,8 +178,8 @@ def refusing(monkeypatch, request) -> Iterator[None]:
     ("refusing", "message"),
     [
         (403, r"gs://bucket/x: access denied; .* needs the role Storage Object {role} on the bucket \(.*told so"),
-        (401, r"gs://bucket/x: there are no Google Cloud credentials that work .* GOOGLE_APPLICATION_CREDENTIALS to"),
-        (400, r"gs://bucket/x: Cloud Storage refuses this with HTTP 400 \(.*told so"),
+        (401, r"gs://bucket/x: no Cloud Storage credentials that work .* GOOGLE_APPLICATION_CREDENTIALS to"),
+        (400, r"gs://bucket/x: Cloud Storage refuses this \(.*told so"),
     ],
     indirect=["refusing"],
 )

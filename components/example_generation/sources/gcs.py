@@ -1,4 +1,4 @@
-"""Files in Cloud Storage: copied beside the output, then read like any other."""
+"""Files in a bucket: copied beside the output, then read like any other."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from pipeline_tools import storage
 from pipeline_tools.errors import InputError
 
 
-def fetch(handle: Handle, scratch: Path, project: str = "") -> list[Path]:
+def fetch(handle: Handle, scratch: Path) -> list[Path]:
     """Copy the objects of a handle.
 
     Args:
-        handle: Whose location begins with ``gs://``; ``*``, ``?`` and ``[…]`` match within an object's name, slashes
-            included.
+        handle: Whose location begins with ``gs://`` or ``s3://``; ``*``, ``?`` and ``[…]`` match within an object's
+            name, slashes included.
         scratch: Where to put the copies.
-        project: Passed on to the client.
 
     Returns:
-        At least one path below ``scratch / "gs:"``, sorted; bucket and name of the object are part of it.
+        At least one path below ``scratch / "gs:"`` or ``scratch / "s3:"``, sorted; bucket and name of the object are
+        part of it.
 
     Raises:
         InputError: There is no such object, or no access, or an object changes while it is copied.
     """
-    bucket, _, pattern = handle.location.removeprefix("gs://").partition("/")
+    scheme, _, location = handle.location.partition("//")
+    bucket, _, pattern = location.partition("/")
     prefix = pattern[: min((pattern.find(mark) for mark in "*?[" if mark in pattern), default=len(pattern))]
-    with storage.translate_errors(str(handle)):
-        listed = storage.client(project).list_blobs(bucket, prefix=prefix)
-        blobs = [blob for blob in listed if blob.name == pattern or fnmatch.fnmatchcase(blob.name, pattern)]
-    if not blobs:
+    listed = storage.objects(f"{scheme}//{bucket}/{prefix}", str(handle), prefix=True)
+    matching = {name: each for name, each in listed.items() if name == pattern or fnmatch.fnmatchcase(name, pattern)}
+    if not matching:
         raise InputError(f"{handle}: no object matches")
-    for blob in blobs:
-        if not blob.size:
-            raise InputError(f"{handle}: gs://{bucket}/{blob.name} is empty (0 bytes)")
-    copies = {scratch / "gs:" / bucket / blob.name: blob for blob in blobs}
+    for each in matching.values():
+        if not each.size:
+            raise InputError(f"{handle}: {each.uri} is empty (0 bytes)")
+    copies = {scratch / scheme / bucket / name: each for name, each in matching.items()}
     storage.fetch(copies, str(handle))
     return sorted(copies)
 
@@ -55,4 +55,7 @@ def naming_objects(scratch: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(str(error).replace(f"{scratch}/gs:/", "gs://")) from error.__cause__
+        text = str(error)
+        for scheme in ("gs:", "s3:"):
+            text = text.replace(f"{scratch}/{scheme}/", f"{scheme}//")
+        raise InputError(text) from error.__cause__

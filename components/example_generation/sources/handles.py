@@ -9,10 +9,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from pipeline_tools.errors import InputError
+from pipeline_tools.storage import is_remote
 
 KINDS = """A handle is one of
   trips.csv, day-*.csv.gz, data/**/*.parquet    CSV or Parquet files: a path or a glob (.csv, .csv.gz, .parquet)
-  gs://bucket/folder/*.parquet                  the same in Cloud Storage
+  gs://bucket/folder/*.parquet                  the same in Cloud Storage, and s3://… in S3
   bq://project.dataset.table                    a BigQuery table; project.dataset.table alone is one, too
   sample://name                                 data that an installed package offers"""
 
@@ -24,7 +25,7 @@ _SUFFIXES = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
 _TABLE = re.compile(
     r"(?:[a-z][a-z0-9.\-]{1,60}:)?[a-z][a-z0-9\-]{4,61}[a-z0-9]\.[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_\-]{1,1024}"
 )
-_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._\-]{1,220}[a-z0-9]/.+")
+_BUCKET = re.compile(r"(gs|s3)://[a-z0-9][a-z0-9._\-]{1,220}[a-z0-9]/.+")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Handle:
     Attributes:
         text: As it was given.
         kind: ``csv``, ``parquet`` or ``bigquery``.
-        location: A path or glob, local or ``gs://``; of a table, ``project.dataset.table``.
+        location: A path or glob, local, ``gs://`` or ``s3://``; of a table, ``project.dataset.table``.
         parameter: The parameter that gave it; errors mention it.
     """
 
@@ -46,7 +47,7 @@ class Handle:
     @property
     def remote(self) -> bool:
         """Whether the files lie in Cloud Storage."""
-        return self.location.startswith("gs://")
+        return is_remote(self.location)
 
     def __str__(self) -> str:
         return f"{self.parameter}={self.text}"
@@ -73,7 +74,7 @@ def parse_handle(text: str, parameter: str = "input_handle") -> Handle:
         if not _TABLE.fullmatch(rest):
             raise InputError(f"{parameter}={text}: {rest!r} is no BigQuery table; write bq://project.dataset.table")
         return Handle(text, "bigquery", rest, parameter)
-    elif mark and not (scheme == "gs" and _BUCKET.fullmatch(location)):
+    elif mark and not _BUCKET.fullmatch(location):
         raise InputError(f"{parameter}={text}: no such kind of source.\n{KINDS}")
     name = location.rpartition("/")[2].lower()
     for suffix, kind in _SUFFIXES.items():

@@ -152,7 +152,7 @@ def _open(handle: Handle, request: Request, access: Access, *, fold: bool) -> So
             handle, request.columns, request.key_column, project=access.project, location=access.location
         )
     else:
-        files = fetch(handle, access.scratch, access.project) if handle.remote else list_files(handle)
+        files = fetch(handle, access.scratch) if handle.remote else list_files(handle)
         table = open_files(handle, files, request.columns, request.key_column)
     try:
         selection = select(request, table.table, table.kinds, fold=fold)

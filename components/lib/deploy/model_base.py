@@ -65,11 +65,13 @@ def open_model_base(model_base_path: str, model_name: str) -> ModelBase:
     """
     check_model_name(model_name)
     if storage.is_remote(model_base_path):
-        from components.lib.deploy.gcs_model_base import GcsModelBase
+        from components.lib.deploy.bucket_model_base import BucketModelBase
 
-        return GcsModelBase(model_base_path, model_name)
+        return BucketModelBase(model_base_path, model_name)
     if "://" in model_base_path:
-        raise InputError(f"model_base_path={model_base_path}: must be a directory or gs://bucket/path")
+        raise InputError(
+            f"model_base_path={model_base_path}: must be a directory, gs://bucket/path or s3://bucket/path"
+        )
     return LocalModelBase(model_base_path, model_name)
 
 

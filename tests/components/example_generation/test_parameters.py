@@ -49,7 +49,7 @@ def test_kinds_of_handles(text, kind):
         "",
         "trips",
         "trips.json",
-        "s3://bucket/trips.csv",
+        "hdfs://bucket/trips.csv",
         "gs://trips.csv",
         "taxi.trips",
         "bq://trips",

@@ -259,8 +259,8 @@ def test_a_record_that_cannot_be_uploaded_is_told(gcs, tmp_path, monkeypatch):
         ("gs://bucket/full", "not empty, some/thing is in it. Nothing was touched"),
         ("gs://bucket", "must be a folder in the bucket: gs://bucket/folder"),
         ("gs://nowhere/x", "gs://nowhere/x: no such bucket or object"),
-        ("gs://No_Bucket!/x", "names no bucket"),
-        (Path("gs://bucket/x"), "a path cannot hold gs://; give the run directory as a string"),
+        ("gs://No_Bucket!/x", "must be gs://bucket/path or s3://bucket/path"),
+        (Path("gs://bucket/x"), "a Path cannot hold a URI; give the run directory as a string"),
     ],
 )
 def test_what_cannot_be_the_run_directory(gcs, tmp_path, monkeypatch, place, message):
@@ -330,3 +330,34 @@ def test_ctrl_c_leaves_the_record_and_nothing_else(gcs, tmp_path):
     assert stored(gcs) == {}
     record = json.loads(gcs.bucket("bucket").blob("runs/one/run.json").download_as_bytes())
     assert record["status"] == "interrupted"
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def write_pair(data: Output[Dataset]):
+    from pathlib import Path
+
+    Path(data.path).mkdir(parents=True)
+    (Path(data.path) / "one").write_text("1")
+    data.metadata["files"] = 1
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def read_pair(data: Input[Dataset]) -> str:
+    from pathlib import Path
+
+    return f"{data.uri} {(Path(data.path) / 'one').read_text()}"
+
+
+@dsl.pipeline(name="remote-s3")
+def pair() -> str:
+    return read_pair(data=write_pair().outputs["data"]).output
+
+
+def test_a_run_directory_in_s3(s3, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(pair, run_dir="s3://bucket/runs/one")
+    assert result.steps["read-pair"].parameters["Output"] == "s3://bucket/runs/one/artifacts/write-pair/data 1"
+    names = [each["Key"] for each in s3.list_objects_v2(Bucket="bucket")["Contents"]]
+    assert {"runs/one/run.json", "runs/one/artifacts/write-pair/data/one"} <= set(names)
+    with pytest.raises(InputError, match="the run directory is not empty"):
+        run(pair, run_dir="s3://bucket/runs/one")

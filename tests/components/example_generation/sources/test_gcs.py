@@ -56,3 +56,15 @@ def test_an_empty_object(bucket, read, tmp_path):
     bucket.upload(tmp_path / "empty.csv", "empty.csv")
     with pytest.raises(InputError, match=r"gs://garden/empty\.csv is empty"):
         read("gs://garden/empty.csv")
+
+
+def test_objects_of_another_service_are_read_likewise(s3, read, rows, plants, tmp_path):
+    read(plants)
+    expected = rows("train"), rows("eval")
+    for number, some in enumerate([list(map(plant, range(120))), list(map(plant, range(120, 300)))]):
+        s3.upload_file(str(write_csv(tmp_path / f"{number}.csv.gz", some)), "bucket", f"trips/day-{number}.csv.gz")
+    recorded = read("s3://bucket/trips/day-*.csv.gz")
+    assert (rows("train"), rows("eval")) == expected
+    assert recorded["sources"] == "input_handle_train=s3://bucket/trips/day-*.csv.gz"
+    with pytest.raises(InputError, match=r"s3://bucket/none/\*\.csv: no object matches"):
+        read("s3://bucket/none/*.csv")

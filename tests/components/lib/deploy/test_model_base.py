@@ -93,8 +93,8 @@ def test_a_base_path_that_is_a_file_is_refused(tmp_path):
 
 
 def test_other_stores_are_refused():
-    with pytest.raises(InputError, match="must be a directory or gs://"):
-        open_model_base("s3://bucket/models", "taxi")
+    with pytest.raises(InputError, match="must be a directory, gs://bucket/path or s3://"):
+        open_model_base("hdfs://bucket/models", "taxi")
 
 
 PUBLISH = """
