@@ -68,7 +68,7 @@ def read_rows(
     Raises:
         InputError: The file cannot be read, has no rows, or lacks a column.
     """
-    from components.example_generation.query.dialect import connect, quote_name
+    from components.example_generation.query.dialect import connect
     from components.example_generation.query.expressions import parse_derived
     from components.example_generation.query.selection import KEY, Request
     from components.example_generation.query.windows import Window
@@ -79,7 +79,8 @@ def read_rows(
     types = dict(columns) or column_types(load_schema(table.schema))
     derived = {name: text for name, text in table.derived_columns.items() if name in types}
     time_column = table.time_column if derived or table.time_column in types else ""
-    request = Request(types, "", parse_derived(derived), time_column, windows={"eval": Window()})
+    windows = {"eval": Window()}
+    request = Request(types, "", parse_derived(derived), time_column, windows=windows, without_keys=True)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         handles = parse_handles("", _handle(examples_file), request)
@@ -87,12 +88,11 @@ def read_rows(
         keyed = table.key_column in source.table.columns
         if keyed:
             (source,) = open_sources(handles, replace(request, key_column=table.key_column), Access(scratch))
-        columns_read = ", ".join(map(quote_name, [KEY, *types] if keyed else types))
         connection = connect(scratch, threads=1)
         connection.execute("SET preserve_insertion_order = true")
         try:
             sql, parameters = source.table.query(connection, source.selection)
-            found = connection.execute(f"SELECT {columns_read} FROM ({sql}) LIMIT {count:d}", parameters)  # noqa: S608 - our own SQL
+            found = connection.execute(f"SELECT * FROM ({sql}) LIMIT {count:d}", parameters)  # noqa: S608 - our own SQL
             names = [column[0] for column in found.description]
             rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
             source.table.check(connection)

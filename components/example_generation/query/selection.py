@@ -68,6 +68,7 @@ class Request:
         max_rows: How many rows to take, sampled by hash; 0 takes all.
         windows: By split; a split that is not among them is not read.
         group_column: Rows of one value belong to one split; empty leaves that to the key.
+        without_keys: Whether rows that have no key get none, in place of one made of their content.
     """
 
     types: Mapping[str, str]
@@ -77,6 +78,7 @@ class Request:
     max_rows: int = 0
     windows: Mapping[str, Window] = field(default_factory=dict)
     group_column: str = ""
+    without_keys: bool = False
 
     @property
     def columns(self) -> dict[str, str | None]:
@@ -112,13 +114,13 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
     splits = tuple(request.windows)
     parameters = _parameters(request)
     source = exp.select(*(_read(name, kinds[name], request) for name in request.columns)).from_(table)
-    if request.key_column:
-        key = _text("key_column", request.key_column, kinds)
+    if request.key_column or request.without_keys:
+        key = _text("key_column", request.key_column, kinds) if request.key_column else _cast(exp.Null(), "STRING")
         source = source.select(exp.alias_(key, KEY, quoted=True))
     if request.group_column:
         source = source.select(exp.alias_(_group(request.group_column, kinds), _GROUP, quoted=True))
     within = _in_some_window(request)
-    if request.key_column:
+    if request.key_column or request.without_keys:
         keyed = exp.select(exp.Star()).from_("source").where(*within)
     else:
         content = exp.alias_(_content(request, kinds), _CONTENT, quoted=True)
