@@ -75,7 +75,7 @@ def step(name: str, examples: str, output: Path, runner: str, flags: list[str]) 
     from components.transform.preprocess import preprocess
     from taxi_pipeline.schema import LABEL_KEY
 
-    options = BeamOptions(mode="cloud", beam_runner=runner, beam_flags=flags) if runner else BeamOptions()
+    options = BeamOptions(mode="cloud", runner=runner, flags=flags) if runner else BeamOptions()
     graph, transformed, model = (str(output / part) for part in ("graph", "transformed", "model"))
     if name == "transform":
         preprocess(examples, _MODULE, transform_graph=graph, transformed_examples=transformed, options=options)

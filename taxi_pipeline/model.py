@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from components.training.features import Feature
+from pipeline_tools.errors import InputError
 
 EMBEDDING_SIZE = 4
 
@@ -128,23 +129,35 @@ class WideAndDeep(keras.Model):
 def build_model(
     features: Sequence[Feature],
     *,
-    hidden_units: Sequence[int],
-    learning_rate: float,
-    wide_learning_rate: float,
     seed: int,
+    hidden_units: Sequence[int] = (100, 70, 50, 25),
+    learning_rate: float = 0.02,
+    wide_learning_rate: float = 0.02,
 ) -> keras.Model:
     """Build the compiled model, as the `train` component asks for it.
 
+    What comes after ``seed`` are the hyperparameters of the workflows.
+
     Args:
         features: What the model takes.
-        hidden_units: Units of each hidden layer of the deep part.
-        learning_rate: Of the deep part.
-        wide_learning_rate: Of the wide part.
         seed: Of the initial weights.
+        hidden_units: Units of each hidden layer of the deep part.
+        learning_rate: Of Adagrad, for the deep part.
+        wide_learning_rate: Of FTRL, for the wide part.
 
     Returns:
         A model whose ``train_step`` trains both parts.
+
+    Raises:
+        InputError: A hyperparameter is out of range.
     """
+    for name, rate in (("learning_rate", learning_rate), ("wide_learning_rate", wide_learning_rate)):
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not rate > 0:
+            raise InputError(f"hyperparameters.{name}={rate!r}: must be a number over 0")
+    layers = isinstance(hidden_units, (list, tuple)) and all(type(each) is int and each > 0 for each in hidden_units)
+    if not layers:
+        wanted = "must be a list of whole numbers over 0, for example [100, 50]"
+        raise InputError(f"hyperparameters.hidden_units={hidden_units!r}: {wanted}")
     model = WideAndDeep(features, hidden_units, seed)
     model.compile_parts(learning_rate, wide_learning_rate)
     return model

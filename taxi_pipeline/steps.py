@@ -1,8 +1,7 @@
-"""One branch of a workflow: from examples to a judged model, and on to where it is served."""
+"""The tasks that both workflows share: from examples to an evaluated model, and on to where it is served."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kfp import dsl
@@ -11,86 +10,53 @@ from components import ml_engine_deploy, tf_serving_deploy, tfma_analyze, tft_pr
 from taxi_pipeline.schema import LABEL_KEY, RULE_COLUMN, RULE_VALUE
 
 
-def _names(*same: str, **others: str) -> dict[str, str]:
-    return {**{name: name for name in same}, **others}
-
-
-BEAM = _names(
-    *("project", "region", "worker_image", "machine_type", "max_workers", "network", "service_account", "labels"),
-    *("beam_runner", "beam_flags"),
-    temp_location="working_dir",
-)
-"""What components with Beam work take alike: by their name of it, the workflows'."""
-
-TRAINING = _names(
-    *("model_module", "train_steps", "batch_size", "hidden_units", "learning_rate", "wide_learning_rate", "seed"),
-    *("workers", "pss", "train_mode", "working_dir", "worker_image"),
-    namespace="train_namespace",
-    service_account="train_service_account",
-)
-"""What `train` takes, likewise."""
-
-DEPLOYMENT = _names("model_base_path", "deploy_mode", "ml_engine_base_path", "project", "region", "model_module")
-"""What `deploy` takes, likewise."""
-
-
-def take(parameters: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Take the arguments of a component out of a workflow's parameters.
-
-    Args:
-        parameters: By name.
-        names: By the component's name of each argument, the workflow's.
-
-    Returns:
-        The arguments, by the component's names.
-    """
-    return {name: parameters[theirs] for name, theirs in names.items()}
-
-
 def job_name(step: str) -> str:
     """Name the Beam job of a step: the run's name, then the step's."""
     return f"{dsl.PIPELINE_JOB_NAME_PLACEHOLDER}-{step}"
 
 
-class Branch(NamedTuple):
-    """What later steps take from a branch: the outputs of its tasks."""
+class Variant(NamedTuple):
+    """What later steps are given of one of the two models that a workflow compares: the outputs of its tasks."""
 
     model: Any
     evaluation: Any
     metrics: Any
 
 
-def train_and_judge(
+def train_and_evaluate(
     number: int,
     *,
     train_examples: Any,
     eval_examples: Any,
     preprocessing_module: Any,
     eval_config: Any,
+    preprocess_mode: Any,
+    tfma_mode: Any,
+    beam_options: Any,
     training: dict[str, Any],
-    beam: dict[str, Any],
-) -> Branch:
-    """Add the tasks of a branch to the pipeline that is being defined.
+) -> Variant:
+    """Add the tasks of a variant to the pipeline that is being defined.
 
     Args:
-        number: Of the branch; its tasks are shown as ``preprocess1``, ``train1``, ``analyze1``.
+        number: Of the variant; its tasks are shown as ``preprocess1``, ``train1``, ``evaluate1``.
         train_examples: `examples` artifact with the train split.
         eval_examples: `examples` artifact with the eval split; it may be the same.
-        preprocessing_module: Path or dotted name of the feature-engineering variant.
+        preprocessing_module: Path or dotted name of the feature engineering.
         eval_config: Path or dotted name of slices, metrics and thresholds.
-        training: Further arguments of the `train` component.
-        beam: Where Beam work runs: ``preprocess_mode``, ``tfma_mode``, and what both components take alike.
+        preprocess_mode: Of `tft_preprocess`.
+        tfma_mode: Of `tfma_analyze`.
+        beam_options: Of both.
+        training: Further arguments of `train`.
 
     Returns:
-        The branch's outputs.
+        The variant's outputs.
     """
-    alike = {name: value for name, value in beam.items() if name not in ("preprocess_mode", "tfma_mode")}
     transformed = tft_preprocess(
         examples=train_examples,
         preprocessing_module=preprocessing_module,
-        preprocess_mode=beam["preprocess_mode"],
+        preprocess_mode=preprocess_mode,
+        beam_options=beam_options,
         job_name=job_name(f"preprocess{number}"),
-        **alike,
     )
     transformed.set_display_name(f"preprocess{number}")
     trained = train(
@@ -101,49 +67,61 @@ def train_and_judge(
         **training,
     )
     trained.set_display_name(f"train{number}")
-    analyzed = tfma_analyze(
+    evaluated = tfma_analyze(
         examples=eval_examples,
         model=trained.outputs["model"],
         eval_config=eval_config,
         label_key=LABEL_KEY,
         rule_column=RULE_COLUMN,
         rule_value=RULE_VALUE,
-        tfma_mode=beam["tfma_mode"],
-        job_name=job_name(f"analyze{number}"),
-        **alike,
+        tfma_mode=tfma_mode,
+        beam_options=beam_options,
+        job_name=job_name(f"evaluate{number}"),
     )
-    analyzed.set_display_name(f"analyze{number}")
-    return Branch(trained.outputs["model"], analyzed.outputs["evaluation"], analyzed.outputs["metrics"])
+    evaluated.set_display_name(f"evaluate{number}")
+    return Variant(trained.outputs["model"], evaluated.outputs["evaluation"], evaluated.outputs["metrics"])
 
 
 def deploy(
-    number: int, branch: Branch, *, examples: Any, preprocessing_module: Any, parameters: dict[str, Any]
+    number: int,
+    variant: Variant,
+    *,
+    examples: Any,
+    preprocessing_module: Any,
+    model_module: Any,
+    model_base_path: Any,
+    deploy_mode: Any,
+    ml_engine_base_path: Any,
+    project: Any,
+    region: Any,
 ) -> None:
-    """Add the deploy tasks of a branch; each runs only where its base path is given.
+    """Add the deploy tasks of a variant; each runs only where its base path is given.
 
     Args:
-        number: Of the branch; its model is called ``taxi1``.
-        branch: What `train_and_judge` returned.
-        examples: `examples` artifact with the eval split, from which golden requests are taken.
-        preprocessing_module: Of the branch; its hash goes into the receipt.
-        parameters: Those of `DEPLOYMENT`.
+        number: Of the variant; its model is called ``taxi1``.
+        variant: What `train_and_evaluate` returned.
+        examples: `examples` artifact with the eval split, from which golden requests are made.
+        preprocessing_module: Of the variant; its hash is noted in the deployment.
+        model_module: Likewise.
+        model_base_path: Of `tf_serving_deploy`; empty where it shall not run.
+        deploy_mode: Of `tf_serving_deploy`.
+        ml_engine_base_path: Of `ml_engine_deploy`, its ``model_base_path``; empty where it shall not run.
+        project: Of `ml_engine_deploy`.
+        region: Of `ml_engine_deploy`.
     """
     common = {
-        "model": branch.model,
+        "model": variant.model,
         "examples": examples,
-        "evaluation": branch.evaluation,
-        "metrics": branch.metrics,
+        "evaluation": variant.evaluation,
+        "metrics": variant.metrics,
         "model_name": f"taxi{number}",
-        "code_modules": [preprocessing_module, parameters["model_module"]],
+        "code_modules": [preprocessing_module, model_module],
     }
-    with dsl.If(parameters["model_base_path"] != "", name=f"serve{number}"):
-        tf_serving_deploy(
-            **common, model_base_path=parameters["model_base_path"], deploy_mode=parameters["deploy_mode"]
-        ).set_display_name(f"tf-serving{number}")
-    with dsl.If(parameters["ml_engine_base_path"] != "", name=f"serve-on-vertex{number}"):
+    with dsl.If(model_base_path != "", name=f"serve{number}"):
+        tf_serving_deploy(**common, model_base_path=model_base_path, deploy_mode=deploy_mode).set_display_name(
+            f"tf-serving{number}"
+        )
+    with dsl.If(ml_engine_base_path != "", name=f"serve-on-vertex{number}"):
         ml_engine_deploy(
-            **common,
-            model_base_path=parameters["ml_engine_base_path"],
-            project=parameters["project"],
-            region=parameters["region"],
+            **common, model_base_path=ml_engine_base_path, project=project, region=region
         ).set_display_name(f"ml-engine{number}")

@@ -15,7 +15,7 @@ import pytest
 
 T = TypeVar("T")
 
-SMALL = {"max_rows": 3000, "train_steps": 60, "hidden_units": [16, 8]}
+SMALL = {"max_rows": 3000, "train_steps": 60, "hyperparameters": {"hidden_units": [16, 8]}}
 """Arguments of workflow1 for a run that is compared with another way of running it."""
 
 

@@ -24,47 +24,27 @@ def tfma_analyze(
     rule_column: str = "",
     rule_value: str = "",
     tfma_mode: str = "local",
-    project: str = "",
-    region: str = "",
-    temp_location: str = "",
-    worker_image: str = "",
-    machine_type: str = "",
-    max_workers: int = 0,
-    network: str = "",
-    service_account: str = "",
-    labels: dict = {},  # noqa: B006
-    beam_runner: str = "",
-    beam_flags: list = [],  # noqa: B006
+    beam_options: dict = {},  # noqa: B006 - a component's defaults are part of its specification
     job_name: str = "",
 ) -> NamedTuple("Outputs", [("blessed", bool), ("reason", str)]):
-    """Judge a model on the raw eval examples with TFMA, slice by slice.
+    """Evaluate a model on the raw eval examples with TFMA, slice by slice.
 
     Args:
-        examples: What example_gen wrote.
+        examples: The examples to evaluate on, of which the eval split is used.
         model: A SavedModel with the signatures serving_default and transform_features.
         eval_config: Path or dotted name of a TFMA EvalConfig in text form: slices, metrics, thresholds.
-        label_key: The label among the transformed features.
+        label_key: Name of the label among the transformed features that the model gives.
         evaluation: TFMA's result directory, with the predictions and the verdict inside.
-        metrics: The scalars over all examples.
+        metrics: The metrics of the model over all eval examples, one number each.
         classification_metrics: ROC curve and confusion matrix, which the Pipelines UI draws.
         report: The analysis as one HTML file that needs no network.
-        rule_column: A raw column; the rule that serves as a baseline beside the more frequent label predicts label 1
-            where it has rule_value. Empty for no such rule.
-        rule_value: See rule_column.
-        tfma_mode: local, in this step's process, or cloud, by a Beam job on workers: Dataflow, unless beam_runner
-            names another engine. The parameters below belong to cloud.
-        project: The Google Cloud project that pays for Dataflow.
-        region: Where Dataflow runs the job.
-        temp_location: gs://bucket/folder for what the job stages and throws away.
-        worker_image: The image of Dataflow's workers; empty for the one that steps run in.
-        machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
-        max_workers: How many workers at most; 0 leaves it to Dataflow.
-        network: Name of the workers' network, or regions/REGION/subnetworks/NAME.
-        service_account: What Dataflow's workers run as.
-        labels: Of the Dataflow job.
-        beam_runner: Another runner's name in Beam, such as FlinkRunner.
-        beam_flags: Further Beam flags, --name=value, which win over the parameters.
-        job_name: Of the job.
+        rule_column: A raw column for a baseline rule that predicts label 1 where it has rule_value; empty for no rule.
+        rule_value: The value of rule_column for which the baseline rule predicts label 1.
+        tfma_mode: Where TFMA evaluates the model: local, in the process of this step, or cloud, by a Beam job on
+            workers as beam_options says.
+        beam_options: Where the Beam job of cloud mode runs, as a mapping with the keys runner, flags, project, region,
+            temp_location, worker_image, machine_type, max_workers, network, service_account and labels.
+        job_name: Name of the Beam job in cloud mode, by which its engine lists it.
 
     Returns:
         Whether the model is blessed, and why.
@@ -72,28 +52,13 @@ def tfma_analyze(
     from components.analysis.analyze import analyze
     from components.lib.beam.options import BeamOptions
 
-    options = BeamOptions(
-        mode=tfma_mode,
-        mode_parameter="tfma_mode",
-        beam_runner=beam_runner,
-        beam_flags=beam_flags,
-        project=project,
-        region=region,
-        temp_location=temp_location,
-        worker_image=worker_image,
-        machine_type=machine_type,
-        max_workers=max_workers,
-        network=network,
-        service_account=service_account,
-        labels=labels,
-        job_name=job_name,
-    )
+    options = BeamOptions.from_mapping(beam_options, mode=tfma_mode, mode_parameter="tfma_mode", job_name=job_name)
     found = analyze(
-        options.place(examples),
-        options.place(model),
+        options.address(examples),
+        options.address(model),
         eval_config,
         label_key=label_key,
-        evaluation=options.place(evaluation),
+        evaluation=options.address(evaluation),
         report=report.path,
         rule_column=rule_column,
         rule_value=rule_value,
@@ -107,9 +72,9 @@ def tfma_analyze(
 
 
 def _check(inputs: Mapping[str, Any], image: str) -> Iterable[str]:
-    from components.lib.beam.options import problems_of
+    from components.lib.beam.options import check_inputs
 
-    return problems_of(inputs, "tfma_mode", image)
+    return check_inputs(inputs, "tfma_mode", image)
 
 
 REGISTRATION = Registration(factory=tfma_analyze, check=_check, page=EvaluatesModel())

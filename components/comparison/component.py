@@ -30,10 +30,10 @@ def compare(
 
     Args:
         examples: The examples that both models were evaluated on.
-        evaluation1: What tfma_analyze wrote of the first model.
-        evaluation2: What tfma_analyze wrote of the second model.
-        name1: What the conclusion calls the first model.
-        name2: What the conclusion calls the second model.
+        evaluation1: What tfma_analyze wrote of the first model on these examples.
+        evaluation2: What tfma_analyze wrote of the second model on these examples.
+        name1: The name by which the conclusion calls the first model.
+        name2: The name by which the conclusion calls the second model.
         label_key: Name of the label among the transformed features.
         rule_column: A raw column; the rule that serves as baseline predicts label 1 where it has rule_value.
         rule_value: The value of rule_column for which the baseline rule predicts label 1, as text.

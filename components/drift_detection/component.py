@@ -19,11 +19,11 @@ def drift(
     """Measure how far each column has moved from one set of examples to another.
 
     Args:
-        baseline: Examples to compare with.
-        current: Examples of the same columns; their schema names the thresholds.
-        drift: drift.json tells distance, threshold and what moved, by column.
-        distances: The distance of each column.
-        split: Which split of both to compare.
+        baseline: The examples that the others are compared with, for example of an earlier window.
+        current: Examples with the same columns as the baseline; their schema gives the thresholds.
+        drift: A directory with drift.json: by column the distance, its threshold and what moved.
+        distances: The distance of each column between both sets of examples.
+        split: Name of the split that is compared in both: train or eval.
     """
     from components.drift_detection.measure import measure_drift
 

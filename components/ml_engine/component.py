@@ -34,41 +34,44 @@ def ml_engine_deploy(
     code_modules: list = [],  # noqa: B006 - a component's defaults are part of its specification
     deadline_seconds: int = 3600,
 ) -> NamedTuple("Outputs", [("endpoint", str), ("deployed_model", str)]):
-    """Deploy a blessed model to an endpoint of Vertex AI, and prove that it answers as evaluated.
+    """Deploy a blessed model to an endpoint of Vertex AI, and verify that it answers as evaluated.
 
     Cloud ML Engine (AI Platform Prediction), which this step deployed to in 2018, was shut down on 31 January 2025;
-    Vertex AI is its heir. Running the step twice on the same model deploys it once.
+    Vertex AI is its successor. Running the step twice on the same model deploys it once.
 
     Args:
-        model: A SavedModel with the signature serving_default.
-        examples: What example_gen wrote; golden requests are taken from its eval split.
-        evaluation: What tfma_analyze wrote of this model.
-        metrics: What tfma_analyze measured, for the receipt.
-        model_name: A DNS label; display name of model and endpoint.
-        project: The Google Cloud project.
-        model_base_path: gs://bucket/path that the SavedModel is uploaded under.
-        deployment: `deployment.json`: model, endpoint, traffic, what was proved.
-        region: Of the endpoint.
-        traffic_percentage: What the new model gets; the models before keep the rest, in their proportions.
-        machine_type: Of the endpoint's machines.
-        min_replicas: How many machines at least.
-        max_replicas: How many at most.
-        serving_image: The serving container. It must take {"b64": ...} instances.
-        predict_route: Of a container of one's own, for example /v1/models/taxi:predict; empty for a prebuilt one.
-        health_route: Of a container of one's own, for example /v1/models/taxi.
-        serving_port: Of a container of one's own; 0 for the container's default.
-        service_account: What the container runs as; empty for the default.
-        deploy_unblessed: Deploy a model that is not blessed; the receipt records it.
-        golden_requests: How many eval examples the deployment must answer as the evaluation did.
-        code_modules: Modules that the model was made with, hashed in the receipt.
-        deadline_seconds: How long each of upload and deployment may take.
+        model: A SavedModel with the signature serving_default, which the endpoint will serve.
+        examples: The examples of the evaluation, from whose eval split golden requests are made.
+        evaluation: What tfma_analyze wrote of this model: its predictions and its verdict.
+        metrics: What tfma_analyze measured of this model, for the record of the deployment.
+        model_name: The display name of model and endpoint, which must be a DNS label.
+        project: The Google Cloud project of the model and of its endpoint.
+        model_base_path: The gs://bucket/path under which the SavedModel is uploaded for Vertex AI.
+        deployment: A directory with deployment.json: model, endpoint, traffic, and what was verified.
+        region: The region of the endpoint and of its machines, such as us-central1.
+        traffic_percentage: Share of the traffic for the new model; the models before keep the rest, in their
+            proportions.
+        machine_type: The type of the machines that the endpoint runs on.
+        min_replicas: How many machines the endpoint has at least, whatever the load.
+        max_replicas: How many machines the endpoint has at most under load.
+        serving_image: The image of the serving container, which must accept {"b64": ...} instances.
+        predict_route: Path for predictions of a container of one's own, for example /v1/models/taxi:predict; empty for
+            a prebuilt container.
+        health_route: Path for health checks of a container of one's own, for example /v1/models/taxi; empty for a
+            prebuilt container.
+        serving_port: Port of a container of one's own; 0 for the default of the container.
+        service_account: The service account that the serving container runs as; empty for Vertex AI's default.
+        deploy_unblessed: Whether to deploy a model that is not blessed, which deployment.json then records.
+        golden_requests: How many eval examples the deployed model must answer as the evaluation did.
+        code_modules: Modules that the model was made with, whose hashes deployment.json records.
+        deadline_seconds: How many seconds each of upload and deployment may take.
 
     Returns:
         The endpoint's resource name, and the id of the deployed model in it.
     """
     from components.ml_engine.deploy import deploy
 
-    found = deploy(
+    deployed = deploy(
         model=model.path,
         examples=examples.path,
         evaluation=evaluation.path,
@@ -94,8 +97,8 @@ def ml_engine_deploy(
             "deadline_seconds": deadline_seconds,
         },
     )
-    deployment.metadata.update(found)
-    return (found["endpoint"], found["deployed_model"])
+    deployment.metadata.update(deployed)
+    return (deployed["endpoint"], deployed["deployed_model"])
 
 
 REGISTRATION = Registration(factory=ml_engine_deploy)

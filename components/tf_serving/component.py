@@ -35,40 +35,45 @@ def tf_serving_deploy(
     grpc_address: str = "",
     rest_url: str = "",
 ) -> NamedTuple("Outputs", [("version", int), ("model_path", str)]):
-    """Publish a blessed model as the next version under a model base path, and prove that it answers as evaluated.
+    """Publish a blessed model as the next version under a model base path, and verify that it answers as evaluated.
 
     Args:
-        model: A SavedModel with the signature serving_default.
-        examples: What example_gen wrote; golden requests are taken from its eval split.
-        evaluation: What tfma_analyze wrote of this model.
-        metrics: What tfma_analyze measured, for the receipt.
-        model_name: A DNS label.
-        deployment: `deployment.json`: version, path, what was proved; and the model base path where none is given.
-        model_base_path: A directory, or gs://bucket/path. In local mode empty means `models` inside `deployment`.
-        deploy_mode: local: publish, and prove it by an embedded server. cloud: publish to gs://, then serve it on
-            Kubernetes by TF-Serving, and prove that.
-        keep_versions: How many of the newest versions stay.
-        deploy_unblessed: Deploy a model that is not blessed; the receipt records it.
-        golden_requests: How many eval examples the deployment must answer as the evaluation did.
-        code_modules: Modules that the model was made with, hashed in the receipt.
-        kind: In cloud mode, deployment (Deployment and Service) or kserve (InferenceService).
-        namespace: In cloud mode, where.
-        serving_image: In cloud mode, the image of TF-Serving.
-        replicas: In cloud mode, how many pods at least.
-        max_replicas: In cloud mode, up to how many pods it scales with load; 0 turns scaling off.
-        cpu: In cloud mode, what a pod asks for.
-        memory: In cloud mode, what a pod asks for and may take.
-        service_account: In cloud mode, the pods' Kubernetes service account, which must be allowed to read the bucket.
-        deadline_seconds: In cloud mode, how long the rollout may take.
-        grpc_address: In cloud mode, host:port by which the step reaches the model; empty for the Service's own name.
-        rest_url: In cloud mode, http://host:port by which the step reaches it; empty for the Service's own name.
+        model: A SavedModel with the signature serving_default, which is published as it is.
+        examples: The examples of the evaluation, from whose eval split golden requests are made.
+        evaluation: What tfma_analyze wrote of this model: its predictions and its verdict.
+        metrics: What tfma_analyze measured of this model, for the record of the deployment.
+        model_name: The name that the model is served under, which must be a DNS label.
+        deployment: A directory with deployment.json: version, path and what was verified; and with the model base path
+            where none is given.
+        model_base_path: A directory or gs://bucket/path that versions are published under; in local mode empty means
+            `models` inside `deployment`.
+        deploy_mode: How to publish: local writes the version and verifies it with an embedded server; cloud writes to
+            gs://, serves the version on Kubernetes by TF-Serving, and verifies that.
+        keep_versions: How many of the newest versions of the model are kept.
+        deploy_unblessed: Whether to deploy a model that is not blessed, which deployment.json then records.
+        golden_requests: How many eval examples the deployed model must answer as the evaluation did.
+        code_modules: Modules that the model was made with, whose hashes deployment.json records.
+        kind: What serves in cloud mode: deployment (Deployment and Service) or kserve (InferenceService).
+        namespace: The Kubernetes namespace that the model is served in, in cloud mode.
+        serving_image: The image of TF-Serving that the pods of cloud mode run.
+        replicas: How many serving pods there are at least in cloud mode.
+        max_replicas: Up to how many pods the model scales with load in cloud mode; 0 turns scaling off.
+        cpu: How much CPU a serving pod requests in cloud mode, such as 500m.
+        memory: How much memory a serving pod requests, and is limited to, in cloud mode, such as 1Gi.
+        service_account: The Kubernetes service account of the serving pods in cloud mode, which must be allowed to read
+            the bucket; empty for the default of the namespace.
+        deadline_seconds: How many seconds the rollout may take in cloud mode.
+        grpc_address: The host:port by which this step reaches the model in cloud mode; empty for the name of the
+            Service.
+        rest_url: The http://host:port by which this step reaches the model in cloud mode; empty for the name of the
+            Service.
 
     Returns:
-        The version, and where it lies.
+        The version, and the path that it was published at.
     """
     from components.tf_serving.deploy import deploy
 
-    found = deploy(
+    deployed = deploy(
         model=model.path,
         examples=examples.path,
         evaluation=evaluation.path,
@@ -95,8 +100,8 @@ def tf_serving_deploy(
             "rest_url": rest_url,
         },
     )
-    deployment.metadata.update(found)
-    return (found["version"], found["model_path"])
+    deployment.metadata.update(deployed)
+    return (deployed["version"], deployed["model_path"])
 
 
 REGISTRATION = Registration(factory=tf_serving_deploy)

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.training.local_workers import train_by_workers
 from components.training.options import MODES, JobOptions
-from components.training.request import HIDDEN_UNITS, Request, Workers
+from components.training.request import Request, Workers
 from components.training.trainer import check_for_workers, make_plan, train_in_process
 from pipeline_tools.errors import InputError
 
@@ -23,9 +23,7 @@ def fit(
     model: str,
     train_steps: int = 1000,
     batch_size: int = 40,
-    hidden_units: list[int] | None = None,
-    learning_rate: float = 0.02,
-    wide_learning_rate: float = 0.02,
+    hyperparameters: Mapping[str, Any] | None = None,
     seed: int = 1,
     train_epochs: int = 0,
     weight_key: str = "",
@@ -35,7 +33,7 @@ def fit(
     checkpoint_steps: int = 200,
     max_restarts: int = 3,
     train_mode: str = "local",
-    job: Mapping[str, Any] | None = None,
+    train_job: Mapping[str, Any] | None = None,
     uris: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Train a model and write it as a SavedModel.
@@ -46,8 +44,8 @@ def fit(
         transformed_examples: Directory of a `transformed_examples` artifact. Without an eval split the model is
             trained and not evaluated.
         transform_graph: Directory of a `transform_graph` artifact.
-        model_module: Path or dotted name of a module with ``build_model(features, *, hidden_units, learning_rate,
-            wide_learning_rate, seed)`` that returns a compiled ``keras.Model``. The model takes a dictionary of tensors
+        model_module: Path or dotted name of a module with ``build_model(features, *, seed, **hyperparameters)`` that
+            returns a compiled ``keras.Model``. The model takes a dictionary of tensors
             of shape (batch,) and returns the probability of label 1, shape (batch, 1). With several workers its
             ``train_step`` runs in each of them on a share of the batch, and the optimizers add up the gradients: they
             must be those of a loss summed over the rows, or of its mean divided by the number of replicas (Keras's own
@@ -58,9 +56,7 @@ def fit(
         model: Directory to write.
         train_steps: Number of batches to train on; 0 where ``train_epochs`` says how long.
         batch_size: Examples a batch; of several workers, of all of them together.
-        hidden_units: Units of each hidden layer; default ``[100, 70, 50, 25]``.
-        learning_rate: Of the deep part.
-        wide_learning_rate: Of the wide part.
+        hyperparameters: Further arguments of ``build_model``, by name; default those of the module.
         seed: Of the initial weights and of the order of examples.
         train_epochs: How often to go through the labelled train rows, instead of ``train_steps``; the last batch is
             filled up with rows of a further pass.
@@ -73,7 +69,7 @@ def fit(
         checkpoint_steps: Steps between two checkpoints.
         max_restarts: How often the workers are started again, from the last checkpoint, when one is lost.
         train_mode: ``local``: on this machine. ``cloud``: by a job on Kubernetes, one pod a worker.
-        job: Fields of `JobOptions`, for ``cloud``.
+        train_job: For ``cloud``, the job: keys as in `components.training.options.KEYS`.
         uris: For ``cloud``, where pods find the artifacts ``examples``, ``transformed_examples`` and
             ``transform_graph``, and the ``model``'s own URI, after which the job is named.
 
@@ -97,18 +93,17 @@ def fit(
         label_key,
         train_steps,
         batch_size,
-        list(HIDDEN_UNITS) if hidden_units is None else hidden_units,
-        learning_rate,
-        wide_learning_rate,
+        hyperparameters or {},
         seed,
         train_epochs,
         weight_key,
     ).checked()
     options.check(batch_size)
+    job = JobOptions.from_mapping(train_job or {})
     if train_mode not in MODES:
         raise InputError(f"train_mode={train_mode!r}: must be one of {', '.join(MODES)}")
     if train_mode == "cloud":
-        return _by_job(request, model, options, JobOptions(**(job or {})), dict(uris or {}))
+        return _by_job(request, model, options, job, dict(uris or {}))
 
     plan = make_plan(request)
     if workers == 1:

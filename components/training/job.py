@@ -97,9 +97,7 @@ def train_by_job(request: Request, model: str, workers: Workers, options: JobOpt
 
 
 def _kind(namespace: Namespace, options: JobOptions) -> str:
-    wanted = (
-        [options.job_kind] if options.job_kind else [kind for kind in JOBS if not (options.runtime and kind == "tfjob")]
-    )
+    wanted = [options.kind] if options.kind else [kind for kind in JOBS if not (options.runtime and kind == "tfjob")]
     for kind in wanted:
         if namespace.knows(*JOBS[kind]):
             return kind

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.lib.options import read_options
 from components.training.request import Request, Workers
 from pipeline_tools import storage
 from pipeline_tools.errors import InputError
@@ -14,6 +15,19 @@ from pipeline_tools.image import step_image
 
 MODES = ("local", "cloud")
 KINDS = ("trainjob", "tfjob")
+
+KEYS: Mapping[str, type] = {
+    "working_dir": str,
+    "kind": str,
+    "namespace": str,
+    "worker_image": str,
+    "runtime": str,
+    "service_account": str,
+    "cpu": str,
+    "memory": str,
+    "deadline_seconds": int,
+}
+"""What the parameter ``train_job`` may hold, and of which type."""
 
 _QUANTITY = re.compile(r"\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -24,8 +38,8 @@ class JobOptions:
     """Where and as what a training runs on a cluster.
 
     Attributes:
-        working_dir: ``gs://bucket/path`` for checkpoints and the model, until the step has taken it.
-        job_kind: ``trainjob`` (Kubeflow Trainer v2), ``tfjob`` (Training Operator v1); empty: what the cluster offers.
+        working_dir: ``gs://bucket/path`` for checkpoints and the model, until the step has fetched it.
+        kind: ``trainjob`` (Kubeflow Trainer v2), ``tfjob`` (Training Operator v1); empty: what the cluster offers.
         namespace: Where.
         worker_image: The image of the workers; empty for the one that steps run in.
         runtime: Name of a ClusterTrainingRuntime for a TrainJob; empty: one of the job's own.
@@ -37,7 +51,7 @@ class JobOptions:
     """
 
     working_dir: str = ""
-    job_kind: str = ""
+    kind: str = ""
     namespace: str = "default"
     worker_image: str = ""
     runtime: str = ""
@@ -47,9 +61,23 @@ class JobOptions:
     deadline_seconds: int = 24 * 3600
 
     def __post_init__(self) -> None:
-        """Name the image that steps run in where none is named."""
-        if not self.worker_image:
-            object.__setattr__(self, "worker_image", step_image())
+        """Name the image that the step runs in where none is named."""
+        object.__setattr__(self, "worker_image", self.worker_image or step_image())
+
+    @classmethod
+    def from_mapping(cls, options: Mapping[str, Any], *, image: str = "") -> JobOptions:
+        """Read the parameter ``train_job``.
+
+        Args:
+            options: With keys of `KEYS`.
+            image: What the workers run in where ``worker_image`` does not say; default the image of this step.
+
+        Raises:
+            InputError: A key is unknown, or a value is of another type. The message names all that are.
+        """
+        values = read_options("train_job", options, KEYS)
+        values["worker_image"] = values.get("worker_image") or image
+        return cls(**values)
 
     def check(self, request: Request, workers: Workers) -> None:
         """Check every field, and what the pods must reach, before anything is made.
@@ -61,30 +89,34 @@ class JobOptions:
         Raises:
             InputError: One cannot be; the message names all.
         """
-        problems = [*(f"{name}={text}" for name, text in self.problems()), *_unreachable(request, workers)]
+        problems = [*self.problems(), *(f"train_mode=cloud: {text}" for text in _unreachable(request, workers))]
         if problems:
-            raise InputError("\n".join(f"train_mode=cloud: {text}" for text in problems))
+            raise InputError("\n".join(problems))
 
-    def problems(self) -> Iterator[tuple[str, str]]:
-        """Say what is wrong.
+    def problems(self) -> Iterator[str]:
+        """Say what cannot be in ``train_mode`` ``cloud``, whatever is trained.
 
         Yields:
-            A field, and its value with what is wrong with it.
+            A sentence for each problem.
         """
-        if self.job_kind not in ("", *KINDS):
-            yield "job_kind", f"{self.job_kind!r}: must be one of {', '.join(KINDS)}, or empty"
+        for name, text in self._wrong():
+            yield f"train_mode=cloud: train_job.{name}={text}"
+
+    def _wrong(self) -> Iterator[tuple[str, str]]:
+        if self.kind not in ("", *KINDS):
+            yield "kind", f"{self.kind!r}: must be one of {', '.join(KINDS)}, or empty"
         if not storage.is_remote(self.working_dir):
             yield (
                 "working_dir",
                 f"{self.working_dir!r}: must be a gs://bucket/path that the pods and the step can write",
             )
         if "/" not in self.worker_image:
-            mend = "push the image, and compile with --image REGISTRY/… or give worker_image"
-            yield "worker_image", f"{self.worker_image!r}: names no registry to pull from; {mend}"
+            fix = "push the image, and compile with --image REGISTRY/… or give worker_image"
+            yield "worker_image", f"{self.worker_image!r}: must name the registry to pull from; {fix}"
         if not _DNS_LABEL.fullmatch(self.namespace):
-            yield "namespace", f"{self.namespace!r}: is no name of a Kubernetes namespace"
-        if self.runtime and self.job_kind == "tfjob":
-            yield "runtime", f"{self.runtime!r}: a TFJob has none; take job_kind=trainjob, or leave runtime empty"
+            yield "namespace", f"{self.namespace!r}: must be the name of a Kubernetes namespace"
+        if self.runtime and self.kind == "tfjob":
+            yield "runtime", f"{self.runtime!r}: a TFJob has none; give kind=trainjob, or leave runtime empty"
         if self.runtime and self.service_account:
             yield "service_account", f"{self.service_account!r}: runtime={self.runtime!r} says as what its pods run"
         for name in ("cpu", "memory"):
@@ -94,32 +126,30 @@ class JobOptions:
             yield "deadline_seconds", f"{self.deadline_seconds}: must be at least 1"
 
 
-def problems(known: Mapping[str, Any], image: str) -> list[str]:
-    """Say what is wrong with the arguments of a `train` step, as far as their values are known.
+def check_inputs(inputs: Mapping[str, Any], image: str) -> list[str]:
+    """Check the inputs of a `train` step, as far as their values are known.
 
     Args:
-        known: Values by name; nothing is said of others.
+        inputs: The known values by name.
         image: The image that the step runs in.
 
     Returns:
         A sentence for each problem.
     """
-    mode = known.get("train_mode", "local")
+    mode = inputs.get("train_mode", "local")
     if mode not in MODES:
         return [f"train_mode={mode!r}: must be one of {', '.join(MODES)}"]
-    workers = Workers(**{name: known[name] for name in Workers.__dataclass_fields__ if name in known})
-    found = []
+    workers = Workers(**{name: inputs[name] for name in Workers.__dataclass_fields__ if name in inputs})
+    problems = []
     try:
-        workers.check(known["batch_size"] if "batch_size" in known and "workers" in known else workers.workers)
+        workers.check(inputs["batch_size"] if {"batch_size", "workers"} <= inputs.keys() else workers.workers)
     except InputError as error:
-        found.append(str(error))
-    if mode == "cloud":
-        given = {name: known[name] for name in JobOptions.__dataclass_fields__ if name in known}
-        if given.get("worker_image") == "":
-            given["worker_image"] = image
-        job = JobOptions(**given)
-        found += [f"train_mode=cloud: {name}={text}" for name, text in job.problems() if name in known]
-    return found
+        problems.append(str(error))
+    try:
+        job = JobOptions.from_mapping(inputs.get("train_job", {}), image=image)
+    except InputError as error:
+        return [*problems, *str(error).split("\n")]
+    return [*problems, *job.problems()] if mode == "cloud" and "train_job" in inputs else problems
 
 
 def _unreachable(request: Request, workers: Workers) -> list[str]:

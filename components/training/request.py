@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_tools.errors import InputError
-
-HIDDEN_UNITS = (100, 70, 50, 25)
 
 
 @dataclass(frozen=True)
@@ -23,9 +22,7 @@ class Request:
         label_key: The label among the transformed features.
         train_steps: Number of batches to train on; 0 where ``train_epochs`` says how long.
         batch_size: Examples a batch; of several workers, of all of them together.
-        hidden_units: Units of each hidden layer.
-        learning_rate: Of the deep part.
-        wide_learning_rate: Of the wide part.
+        hyperparameters: Further arguments of ``build_model``, by name.
         seed: Of the initial weights and of the order of examples.
         train_epochs: How often to go through the train rows; 0 where ``train_steps`` says how long.
         weight_key: Raw column that weighs the examples; empty where all count alike.
@@ -38,9 +35,7 @@ class Request:
     label_key: str
     train_steps: int = 1000
     batch_size: int = 40
-    hidden_units: list[int] = field(default_factory=lambda: list(HIDDEN_UNITS))
-    learning_rate: float = 0.02
-    wide_learning_rate: float = 0.02
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 1
     train_epochs: int = 0
     weight_key: str = ""
@@ -49,7 +44,7 @@ class Request:
         """Check the numbers.
 
         Returns:
-            The same, ``hidden_units`` as whole numbers.
+            The same, whole numbers among the hyperparameters as ``int``.
 
         Raises:
             InputError: One is out of range.
@@ -61,14 +56,7 @@ class Request:
                 f"train_steps={self.train_steps} and train_epochs={self.train_epochs}: one of them says how long to "
                 "train, and must be at least 1; set the other to 0"
             )
-        for name in ("learning_rate", "wide_learning_rate"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}={getattr(self, name)}: must be over 0")
-        units = self.hidden_units
-        if not all(isinstance(unit, (int, float)) and unit > 0 and float(unit).is_integer() for unit in units):
-            raise InputError(f"hidden_units={units}: must be a list of whole numbers over 0, for example [100, 50]")
-        # Inside a list kfp.local knows one kind of number, and hands over 100.0.
-        return dataclasses.replace(self, hidden_units=[int(unit) for unit in units])
+        return dataclasses.replace(self, hyperparameters=_with_whole_numbers(self.hyperparameters))
 
     def steps(self, rows: int) -> int:
         """Count the batches to train on.
@@ -124,6 +112,15 @@ class Workers:
                 f"batch_size={batch_size}: {self.workers} workers cannot share it evenly; take a multiple of workers, "
                 f"for example {-(-batch_size // self.workers) * self.workers}"
             )
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Give whole numbers as such: in a mapping or a list, KFP has one kind of number only, and hands over 100.0."""
+    if isinstance(value, Mapping):
+        return {key: _with_whole_numbers(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_whole_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _at_least(least: int, name: str, value: Any) -> None:

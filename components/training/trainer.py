@@ -22,6 +22,7 @@ from components.training.checkpoints import CheckpointOptions, Checkpoints
 from components.training.data import Rows
 from components.training.export import export
 from components.training.features import Feature, model_features
+from components.training.hyperparameters import check_hyperparameters
 from components.training.request import Request
 from pipeline_tools.errors import InputError
 from pipeline_tools.paths import atomic_path
@@ -80,10 +81,11 @@ def make_plan(request: Request) -> Plan:
         The plan.
 
     Raises:
-        InputError: The module has no ``build_model``, the features are not such as a model can take, or there is no
-            column ``weight_key``.
+        InputError: The module has no ``build_model``, it does not accept the hyperparameters, the features are not such
+            as a model can take, or there is no column ``weight_key``.
     """
     build_model = load_attribute(request.model_module, "build_model", "model_module")
+    check_hyperparameters(build_model, request.hyperparameters, request.model_module)
     schema = read_schema(request.examples)
     output = tft.TFTransformOutput(request.transform_graph)
     features = model_features(output.transformed_metadata.schema, request.label_key)
@@ -92,13 +94,8 @@ def make_plan(request: Request) -> Plan:
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(request.seed)
-        return build_model(
-            features,
-            hidden_units=request.hidden_units,
-            learning_rate=request.learning_rate,
-            wide_learning_rate=request.wide_learning_rate,
-            seed=request.seed,
-        )
+        model: keras.Model = build_model(features, seed=request.seed, **request.hyperparameters)
+        return model
 
     return Plan(
         request,

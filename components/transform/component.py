@@ -17,75 +17,43 @@ def tft_preprocess(
     transform_graph: Output[Artifact],
     transformed_examples: Output[Dataset],
     preprocess_mode: str = "local",
-    project: str = "",
-    region: str = "",
-    temp_location: str = "",
-    worker_image: str = "",
-    machine_type: str = "",
-    max_workers: int = 0,
-    network: str = "",
-    service_account: str = "",
-    labels: dict = {},  # noqa: B006
-    beam_runner: str = "",
-    beam_flags: list = [],  # noqa: B006
+    beam_options: dict = {},  # noqa: B006 - a component's defaults are part of its specification
     job_name: str = "",
 ):
     """Fit a transform graph on the train split only, and apply it to every split.
 
     Args:
-        examples: What example_gen wrote.
-        preprocessing_module: Path or dotted name of a module with `preprocessing_fn`.
-        transform_graph: What `tft.TFTransformOutput` opens.
-        transformed_examples: A directory a split, with gzipped TFRecord files of `tf.Example`s.
-        preprocess_mode: local, in this step's process, or cloud, by a Beam job on workers: Dataflow, unless beam_runner
-            names another engine. The parameters below belong to cloud.
-        project: The Google Cloud project that pays for Dataflow.
-        region: Where Dataflow runs the job.
-        temp_location: gs://bucket/folder for what the job stages and throws away.
-        worker_image: The image of Dataflow's workers; empty for the one that steps run in.
-        machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
-        max_workers: How many workers at most; 0 leaves it to Dataflow.
-        network: Name of the workers' network, or regions/REGION/subnetworks/NAME.
-        service_account: What Dataflow's workers run as.
-        labels: Of the Dataflow job.
-        beam_runner: Another runner's name in Beam, such as FlinkRunner.
-        beam_flags: Further Beam flags, --name=value, which win over the parameters.
-        job_name: Of the job.
+        examples: The typed examples to transform, as example_gen wrote them.
+        preprocessing_module: Path or dotted name of a module that defines `preprocessing_fn`.
+        transform_graph: The fitted graph with its vocabularies, which `tft.TFTransformOutput` opens.
+        transformed_examples: A directory for each split with gzipped TFRecord files of `tf.Example`s.
+        preprocess_mode: Where the graph is fitted and applied: local, in the process of this step, or cloud, by a Beam
+            job on workers as beam_options says.
+        beam_options: Where the Beam job of cloud mode runs, as a mapping with the keys runner, flags, project, region,
+            temp_location, worker_image, machine_type, max_workers, network, service_account and labels.
+        job_name: Name of the Beam job in cloud mode, by which its engine lists it.
     """
     from components.lib.beam.options import BeamOptions
     from components.transform.preprocess import preprocess
 
-    options = BeamOptions(
-        mode=preprocess_mode,
-        mode_parameter="preprocess_mode",
-        beam_runner=beam_runner,
-        beam_flags=beam_flags,
-        project=project,
-        region=region,
-        temp_location=temp_location,
-        worker_image=worker_image,
-        machine_type=machine_type,
-        max_workers=max_workers,
-        network=network,
-        service_account=service_account,
-        labels=labels,
-        job_name=job_name,
+    options = BeamOptions.from_mapping(
+        beam_options, mode=preprocess_mode, mode_parameter="preprocess_mode", job_name=job_name
     )
     transformed_examples.metadata.update(
         preprocess(
-            options.place(examples),
+            options.address(examples),
             preprocessing_module,
-            transform_graph=options.place(transform_graph),
-            transformed_examples=options.place(transformed_examples),
+            transform_graph=options.address(transform_graph),
+            transformed_examples=options.address(transformed_examples),
             options=options,
         )
     )
 
 
 def _check(inputs: Mapping[str, Any], image: str) -> Iterable[str]:
-    from components.lib.beam.options import problems_of
+    from components.lib.beam.options import check_inputs
 
-    return problems_of(inputs, "preprocess_mode", image)
+    return check_inputs(inputs, "preprocess_mode", image)
 
 
 REGISTRATION = Registration(factory=tft_preprocess, check=_check)

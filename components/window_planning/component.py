@@ -31,25 +31,26 @@ def plan_windows(
     """Check that two train windows and an eval window hold rows, and that no eval row is a train row of either.
 
     Args:
-        input_handle_train: Where the train rows are.
-        input_handle_eval: Where the eval rows are.
-        schema: Path or dotted name of the schema.
-        key_column: Names a row.
-        derived_columns: BigQuery expressions of the columns that are computed, by name.
-        time_column: What windows are windows of.
-        ts1_1: When the first train window begins (ISO 8601, UTC).
-        ts2_1: When it is over.
-        ts1_2: When the second train window begins.
-        ts2_2: When it is over.
-        eval_ts1: When the eval window begins; if it and eval_ts2 are empty, the most recent half of the first window.
-        eval_ts2: When it is over.
-        max_rows: How many rows to take of each source; 0 takes all.
-        project: The Google Cloud project that pays for BigQuery's queries.
-        location: Where BigQuery runs them.
-        read_mode: Who will read the result of BigQuery's query; cloud goes with BigQuery tables only.
+        input_handle_train: Where the train rows are: CSV or Parquet files (path or glob), a BigQuery table, a sample.
+        input_handle_eval: Where the eval rows are; it may be the same place as input_handle_train.
+        schema: Path or dotted name of the schema that names and types the columns.
+        key_column: Name of the column that identifies a row; empty if there is none.
+        derived_columns: Columns that are computed: by name, an expression in BigQuery's SQL.
+        time_column: Name of the column with the time of a row, which windows are windows of.
+        ts1_1: When the first train window begins (ISO 8601, UTC); empty leaves it open.
+        ts2_1: When the first train window ends, itself excluded (ISO 8601, UTC); empty leaves it open.
+        ts1_2: When the second train window begins (ISO 8601, UTC); empty leaves it open.
+        ts2_2: When the second train window ends, itself excluded (ISO 8601, UTC); empty leaves it open.
+        eval_ts1: When the eval window begins (ISO 8601, UTC); if it and eval_ts2 are empty, the most recent half of the
+            first window is the eval window.
+        eval_ts2: When the eval window ends, itself excluded (ISO 8601, UTC); see eval_ts1 for the default.
+        max_rows: How many rows to sample of each source by a hash of the key; 0 reads all.
+        project: The Google Cloud project that pays for the queries of BigQuery.
+        location: Where BigQuery runs its queries, such as EU; empty leaves it to the table.
+        read_mode: What will read the result of BigQuery's query, local or cloud; cloud goes with BigQuery tables only.
 
     Returns:
-        The eval window, and the proof.
+        The eval window, and why no eval row is a train row.
     """
     from components.example_generation.request import ReadParameters
     from components.window_planning.plan import plan_windows

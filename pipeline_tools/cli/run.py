@@ -56,7 +56,7 @@ def run_command(
     \b
     Examples:
       taxi-pipeline run workflow1
-      taxi-pipeline run workflow1 --param train_steps=2000 --param hidden_units='[64, 32]'
+      taxi-pipeline run workflow1 --param train_steps=2000 --param hyperparameters='{"hidden_units": [64, 32]}'
       taxi-pipeline run workflow1 --dry-run
       taxi-pipeline run workflow1.tar.gz --params-file params.yaml --run-dir runs/one --json
       taxi-pipeline run workflow1 --run-dir gs://my-bucket/runs/one

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline_tools.errors import InputError
 from pipeline_tools.registry import Registration, registrations
-from pipeline_tools.spec.types import cast
+from pipeline_tools.spec.placeholders import Placeholder, split
+from pipeline_tools.spec.types import cast, text_of
 
 
 def find_registered(spec: Mapping[str, Any]) -> dict[str, tuple[str, Registration]]:
@@ -80,16 +82,37 @@ def _identity(executor: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, 
 def _known_values(task: Mapping[str, Any], called: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
     """Find the inputs of a task whose values are known: fixed ones, defaults, and parameters of the scope."""
     given = task.get("inputs", {}).get("parameters", {})
+    passed_on = {
+        name: scope[source["componentInputParameter"]]
+        for name, source in given.items()
+        if source.get("componentInputParameter") in scope and "parameterExpressionSelector" not in source
+    }
     known = {}
     for name, definition in called.get("inputDefinitions", {}).get("parameters", {}).items():
         kind, source = definition.get("parameterType", ""), given.get(name)
         if source is None:
             if "defaultValue" in definition:
                 known[name] = cast(definition["defaultValue"], kind)
+        elif name in passed_on:
+            known[name] = cast(passed_on[name], kind)
         elif "runtimeValue" in source:
-            value = source["runtimeValue"]["constant"]
-            if "{{$" not in str(value):  # else it names the values of others
-                known[name] = cast(value, kind)
-        elif source.get("componentInputParameter") in scope and "parameterExpressionSelector" not in source:
-            known[name] = cast(scope[source["componentInputParameter"]], kind)
+            with contextlib.suppress(KeyError):  # it names a value that is not known yet
+                known[name] = cast(_filled(source["runtimeValue"]["constant"], passed_on), kind)
     return known
+
+
+def _filled(value: Any, known: Mapping[str, Any]) -> Any:
+    """Put values in the place of placeholders; ``KeyError`` where one is not known."""
+    if isinstance(value, str):
+        return "".join(part if isinstance(part, str) else _value(part, known) for part in split(value))
+    if isinstance(value, list):
+        return [_filled(each, known) for each in value]
+    if isinstance(value, Mapping):
+        return {_filled(key, known): _filled(each, known) for key, each in value.items()}
+    return value
+
+
+def _value(part: Placeholder, known: Mapping[str, Any]) -> str:
+    if (part.side, part.kind) != ("inputs", "parameters"):
+        raise KeyError(part.text)
+    return text_of(known[part.name])

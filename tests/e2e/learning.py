@@ -78,7 +78,7 @@ class Learning:
     def train(self, model: str = "model", **changes: Any) -> dict[str, float]:
         from components.training.fit import fit
 
-        arguments = {"train_steps": 20, "batch_size": 20, "hidden_units": [4]} | changes
+        arguments = {"train_steps": 20, "batch_size": 20, "hyperparameters": {"hidden_units": [4]}} | changes
         return fit(
             self.path("examples"),
             self.path("transformed"),

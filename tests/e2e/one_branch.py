@@ -5,26 +5,20 @@ from kfp import dsl
 from components import example_gen
 from taxi_pipeline.data import SAMPLE
 from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
-from taxi_pipeline.steps import job_name, train_and_judge
+from taxi_pipeline.steps import job_name, train_and_evaluate
 
 
 @dsl.pipeline(name="one-branch")
 def one_branch(
     mode: str = "local",
-    project: str = "",
-    region: str = "",
-    working_dir: str = "",
-    worker_image: str = "",
+    beam_options: dict = {},  # noqa: B006
     max_rows: int = 1000,
 ):
-    """Read, transform, train, judge.
+    """Read, transform, train, evaluate.
 
     Args:
         mode: Of transform and analysis.
-        project: Of Dataflow.
-        region: Of Dataflow.
-        working_dir: Of Dataflow.
-        worker_image: Of Dataflow.
+        beam_options: Of both.
         max_rows: How many trips to read.
     """
     rows = example_gen(
@@ -37,19 +31,14 @@ def one_branch(
         max_rows=max_rows,
         job_name=job_name("example-gen"),
     )
-    train_and_judge(
+    train_and_evaluate(
         1,
         train_examples=rows.outputs["examples"],
         eval_examples=rows.outputs["examples"],
         preprocessing_module="taxi_pipeline.preprocessing",
         eval_config="taxi_pipeline.eval_config",
         training={"model_module": "taxi_pipeline.model", "train_steps": 20},
-        beam={
-            "preprocess_mode": mode,
-            "tfma_mode": mode,
-            "project": project,
-            "region": region,
-            "temp_location": working_dir,
-            "worker_image": worker_image,
-        },
+        preprocess_mode=mode,
+        tfma_mode=mode,
+        beam_options=beam_options,
     )

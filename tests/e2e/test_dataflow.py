@@ -153,21 +153,21 @@ def test_a_run_in_a_bucket_sends_its_steps_to_dataflow(google, tmp_path: Path) -
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout)
 
-    parameters = {
-        "mode": "cloud",
+    options = {
         "project": google.project,
         "region": google.region,
-        "working_dir": f"{google.bucket.uri}/work",
+        "temp_location": f"{google.bucket.uri}/work",
         "worker_image": "registry.example/taxi-pipeline:1",
     }
+    parameters = {"mode": "cloud", "beam_options": json.dumps(options)}
     given = [word for name, value in parameters.items() for word in ("--param", f"{name}={value}")]
     there = run("--run-dir", f"{google.bucket.uri}/runs/one", *given, **google.env)
     here = run("--run-dir", str(tmp_path / "here"))
 
     assert {job.state for job in google.jobs()} == {"JOB_STATE_DONE"}
     names = sorted(job.body["name"] for job in google.jobs())
-    assert [re.fullmatch(r"(one-branch|one)-?.*-(analyze1|preprocess1)", name)[2] for name in names] == [
-        "analyze1",
+    assert [re.fullmatch(r"(one-branch|one)-?.*-(evaluate1|preprocess1)", name)[2] for name in names] == [
+        "evaluate1",
         "preprocess1",
     ]
     assert "runs/one/artifacts/tft-preprocess/transform_graph/transform_fn/saved_model.pb" in google.bucket.names(

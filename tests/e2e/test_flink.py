@@ -36,7 +36,7 @@ def flink() -> Iterator[list[str]]:
 
 def elsewhere(flink: list[str], parameter: str) -> BeamOptions:
     """The options that a person gives for it."""
-    return BeamOptions(mode="cloud", mode_parameter=parameter, beam_runner="PortableRunner", beam_flags=flink)
+    return BeamOptions(mode="cloud", mode_parameter=parameter, runner="PortableRunner", flags=flink)
 
 
 def test_both_workers_of_the_cluster_work(flink: list[str], tmp_path: Path) -> None:

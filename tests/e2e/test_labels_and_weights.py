@@ -23,7 +23,7 @@ def preprocessing_fn(inputs):
 SGD = """
 import keras
 from tests.e2e.tumours import model as plain
-def build_model(features, *, learning_rate, **options):
+def build_model(features, *, learning_rate=0.02, **options):
     model = plain.build_model(features, learning_rate=learning_rate, **options)
     model.compile(keras.optimizers.SGD(learning_rate), "binary_crossentropy")
     return model

@@ -15,7 +15,7 @@ from tests.e2e.content import evaluated, transformed
 
 pytestmark = pytest.mark.full
 
-ELSEWHERE = BeamOptions(mode="cloud", mode_parameter="tfma_mode", beam_runner="FnApiRunner", job_name="a run-a step")
+ELSEWHERE = BeamOptions(mode="cloud", mode_parameter="tfma_mode", runner="FnApiRunner", job_name="a run-a step")
 
 
 def test_transform_on_workers_gives_the_content_of_local_mode(chain, tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_a_module_given_by_path_and_its_neighbour_travel_with_the_job(chain, tmp
         transformed_examples=str(tmp_path / "transformed"),
         options=BeamOptions(
             mode="cloud",
-            beam_runner="FnApiRunner",
-            beam_flags=("--direct_running_mode=multi_processing", "--direct_num_workers=1"),
+            runner="FnApiRunner",
+            flags=("--direct_running_mode=multi_processing", "--direct_num_workers=1"),
         ),
     )
     assert counts["features"] == 1

@@ -141,7 +141,7 @@ def test_the_page_and_the_pages_of_its_steps_are_drawn(
 
 
 def test_one_step_of_several_can_be_shown(workflow1_run: RunResult) -> None:
-    view = report.view(workflow1_run, step="analyze2")
+    view = report.view(workflow1_run, step="evaluate2")
     assert repr(view).startswith("The model reaches AUC 0.9")
     assert 'id="run"' in view.html
 

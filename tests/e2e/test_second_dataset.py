@@ -57,7 +57,7 @@ def tumours(rows: str, schema: str, preprocessing_module: str, model_module: str
             transform_graph=transformed.outputs["transform_graph"],
             model_module=model_module,
             label_key="malignant",
-            hidden_units=[16],
+            hyperparameters={"hidden_units": [16]},
             train_steps=steps,
         )
         judged = tfma_analyze(

@@ -129,7 +129,7 @@ def test_a_job_that_loses_a_pod_gives_the_model_of_one_process(chain, google, tm
         "checkpoint_steps": 20,
         "max_restarts": 1,
         "train_mode": "cloud",
-        "job": {"working_dir": f"{google.bucket.uri}/work", "worker_image": "registry/image:1"},
+        "train_job": {"working_dir": f"{google.bucket.uri}/work", "worker_image": "registry/image:1"},
         "uris": uris,
     }
     controller = Controller(cluster, google, tmp_path)

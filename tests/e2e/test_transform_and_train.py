@@ -222,8 +222,15 @@ def test_an_id_of_unknown_range_is_refused(examples: str, tmp_path: Path) -> Non
         ({"train_steps": 10, "train_epochs": 2}, "train_steps=10 and train_epochs=2: one of them says how long"),
         ({"weight_key": "company"}, "weight_key=company: the schema has no such column of numbers; it has .*fare"),
         ({"batch_size": -1}, "batch_size=-1: must be at least 1"),
-        ({"learning_rate": 0.0}, "learning_rate=0.0: must be over 0"),
-        ({"hidden_units": [10, 0]}, r"hidden_units=\[10, 0\]: must be a list of whole numbers over 0"),
+        ({"hyperparameters": {"learning_rate": 0.0}}, "hyperparameters.learning_rate=0: must be a number over 0"),
+        (
+            {"hyperparameters": {"hidden_units": [10, 0]}},
+            r"hyperparameters.hidden_units=\[10, 0\]: must be a list of whole numbers over 0",
+        ),
+        (
+            {"hyperparameters": {"hiden_units": [10]}},
+            "hiden_units: there is no such key; did you mean hidden_units.* wide_learning_rate",
+        ),
         ({"model_module": "json"}, "model_module=json: the module has no 'build_model'"),
     ],
 )

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.lib.options import read_options
 from pipeline_tools.errors import InputError
 from pipeline_tools.image import step_image
 
 MODES = ("local", "cloud")
 DATAFLOW = "DataflowRunner"
+
+KEYS: Mapping[str, type] = {
+    "runner": str,
+    "flags": list,
+    "project": str,
+    "region": str,
+    "temp_location": str,
+    "worker_image": str,
+    "machine_type": str,
+    "max_workers": int,
+    "network": str,
+    "service_account": str,
+    "labels": dict,
+}
+"""What the parameter ``beam_options`` may hold, and of which type."""
 
 _PROJECT = re.compile(r"[a-z][-a-z0-9]{4,28}[a-z0-9]|[a-z0-9.-]+:[a-z][-a-z0-9]{4,28}[a-z0-9]")
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
@@ -31,26 +47,27 @@ class BeamOptions:
         mode: ``local``: in the step's own process. ``cloud``: on the engine that the other fields name; they mean
             nothing in ``local``.
         mode_parameter: What the step calls ``mode``, for errors.
-        beam_runner: Beam's name of the runner; empty for Dataflow.
-        beam_flags: Further Beam flags, each ``--name=value``. They come last, so that they win.
+        job_name: Name of the job: the run's and the step's. Characters that Dataflow does not allow are replaced.
+        runner: Beam's name of the runner.
+        flags: Further Beam flags, each ``--name=value``. They come last, so that they win.
         project: The Google Cloud project that pays.
         region: Where Dataflow runs the job, such as ``us-central1``.
         temp_location: ``gs://bucket/folder`` for what is staged and thrown away; for another runner than Dataflow it
             may be a directory that all workers share.
-        worker_image: The image of Dataflow's workers; empty for the one that the steps run in, which has the same
+        worker_image: The image of Dataflow's workers; empty for the one that the step runs in, which has the same
             Python, Beam and components.
         machine_type: Of Dataflow's workers; empty leaves it to Dataflow.
         max_workers: How many workers at most; 0 leaves it to Dataflow.
         network: Name of a network, or ``regions/REGION/subnetworks/NAME``; empty for the default one.
         service_account: E-mail address of what the workers run as; empty for the project's default.
         labels: Of the Dataflow job.
-        job_name: Name of the job: the run's and the step's. Characters that Dataflow does not take are replaced.
     """
 
     mode: str = "local"
     mode_parameter: str = "mode"
-    beam_runner: str = ""
-    beam_flags: Sequence[str] = field(default_factory=tuple)
+    job_name: str = ""
+    runner: str = DATAFLOW
+    flags: Sequence[str] = field(default_factory=tuple)
     project: str = ""
     region: str = ""
     temp_location: str = ""
@@ -60,20 +77,42 @@ class BeamOptions:
     network: str = ""
     service_account: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    job_name: str = ""
 
     def __post_init__(self) -> None:
-        # A component's default cannot name it: the text of its function travels to the step, alone.
-        if not self.worker_image:
-            object.__setattr__(self, "worker_image", step_image())
+        """Fill in what an empty text means."""
+        object.__setattr__(self, "runner", self.runner or DATAFLOW)
+        object.__setattr__(self, "worker_image", self.worker_image or step_image())
+
+    @classmethod
+    def from_mapping(
+        cls, options: Mapping[str, Any], *, mode: str, mode_parameter: str, job_name: str = "", image: str = ""
+    ) -> BeamOptions:
+        """Read the parameter ``beam_options`` of a step.
+
+        Args:
+            options: With keys of `KEYS`.
+            mode: ``local`` or ``cloud``.
+            mode_parameter: What the step calls ``mode``.
+            job_name: Of the job.
+            image: What the workers run in where ``worker_image`` does not say; default the image of this step.
+
+        Raises:
+            InputError: A key is unknown, a value is of another type, or in ``cloud`` one cannot be or is missing. The
+                message names all that are.
+        """
+        values = read_options("beam_options", options, KEYS)
+        values["worker_image"] = values.get("worker_image") or image
+        found = cls(mode=mode, mode_parameter=mode_parameter, job_name=job_name, **values)
+        found.check()
+        return found
 
     @property
     def cloud(self) -> bool:
         """Whether workers elsewhere do the work."""
         return self.mode == "cloud"
 
-    def place(self, artifact: Any) -> str:
-        """Say where the step's work finds or writes an artifact.
+    def address(self, artifact: Any) -> str:
+        """Say where the step's work reads or writes an artifact.
 
         Args:
             artifact: kfp's, with ``path`` and ``uri``.
@@ -82,11 +121,6 @@ class BeamOptions:
             The URI, which workers reach, in ``cloud`` mode; else the path.
         """
         return str(artifact.uri if self.cloud else artifact.path)
-
-    @property
-    def runner(self) -> str:
-        """Beam's name of the runner in ``cloud`` mode."""
-        return self.beam_runner or DATAFLOW
 
     @property
     def is_dataflow(self) -> bool:
@@ -99,45 +133,32 @@ class BeamOptions:
         Raises:
             InputError: One cannot be, or one is missing; the message names all that are.
         """
-        if problems := self.problems(known=self.__dataclass_fields__):
-            raise InputError("\n".join(problems))
-
-    def problems(self, known: Collection[str]) -> list[str]:
-        """Say what is wrong, as far as it can be known.
-
-        Args:
-            known: Names of the fields whose values are known; nothing is said of the others.
-
-        Returns:
-            A sentence for each problem.
-        """
-        if "mode" not in known:
-            return []
         if self.mode not in MODES:
-            return [f"{self.mode_parameter}={self.mode!r}: must be one of {', '.join(MODES)}"]
+            raise InputError(f"{self.mode_parameter}={self.mode!r}: must be one of {', '.join(MODES)}")
         if not self.cloud:
-            return []
-        found = [f"{name}={text}" for name, text in self._wrong() if name in known]
-        if self.is_dataflow and "beam_runner" in known:
+            return
+        problems = [f"beam_options.{name}={text}" for name, text in self._wrong()]
+        if self.is_dataflow:
             wants = f"{self.mode_parameter}=cloud runs on Dataflow:"
-            found += [f"{wants} {name}={text}" for name, text in self._missing() if name in known]
-        return found
+            problems += [f"{wants} beam_options.{name}={text}" for name, text in self._missing()]
+        if problems:
+            raise InputError("\n".join(problems))
 
     def _wrong(self) -> Iterator[tuple[str, str]]:
         """Find values that cannot be, whatever the runner is: the field and what is wrong."""
-        if self.beam_runner and not _RUNNER.fullmatch(self.beam_runner):
-            yield "beam_runner", f"{self.beam_runner!r}: must be the name of a Beam runner, for example FlinkRunner"
-        for flag in self.beam_flags:
-            if not isinstance(flag, str) or not re.match(r"--[A-Za-z]\w*", flag):
-                yield "beam_flags", f"{list(self.beam_flags)!r}: {flag!r} must have the form --name=value"
+        if not _RUNNER.fullmatch(self.runner):
+            yield "runner", f"{self.runner!r}: must be the name of a Beam runner, for example FlinkRunner"
+        for flag in self.flags:
+            if not re.match(r"--[A-Za-z]\w*", flag):
+                yield "flags", f"{list(self.flags)!r}: {flag!r} must have the form --name=value"
         if "://" in self.temp_location and not _BUCKET.fullmatch(self.temp_location):
             yield "temp_location", f"{self.temp_location!r}: must be gs://bucket/folder"
-        if isinstance(self.max_workers, bool) or not isinstance(self.max_workers, int) or self.max_workers < 0:
-            yield "max_workers", f"{self.max_workers!r}: must be a whole number of at least 0 (0 leaves it to Dataflow)"
+        if self.max_workers < 0:
+            yield "max_workers", f"{self.max_workers!r}: must be at least 0 (0 leaves it to Dataflow)"
         if self.service_account and not _ACCOUNT.fullmatch(self.service_account):
             yield "service_account", f"{self.service_account!r}: must be the e-mail address of a service account"
         for key, value in self.labels.items():
-            if not _LABEL_KEY.fullmatch(key) or not isinstance(value, str) or not _LABEL_VALUE.fullmatch(value):
+            if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
                 rule = "lower-case letters, digits, - and _, 63 at most, and a key begins with a letter"
                 yield "labels", f"{json.dumps({key: value})}: keys and values must be {rule}"
 
@@ -146,19 +167,18 @@ class BeamOptions:
         if not self.project:
             yield "project", "'': is empty; give the Google Cloud project that pays for the job"
         elif not _PROJECT.fullmatch(self.project):
-            yield "project", f"{self.project!r}: is no id of a Google Cloud project"
+            yield "project", f"{self.project!r}: must be the id of a Google Cloud project"
         if not _REGION.fullmatch(self.region):
             yield "region", f"{self.region!r}: must be a region such as us-central1"
         if not self.temp_location.startswith("gs://"):
-            place = "must be a gs://bucket/folder that its workers can write to"
-            yield "temp_location", f"{self.temp_location!r}: {place} (working_dir of a workflow)"
+            yield "temp_location", f"{self.temp_location!r}: must be a gs://bucket/folder that its workers can write to"
         if "/" not in self.worker_image:
-            mend = "push the image, and compile with --image REGISTRY/… or give worker_image"
-            yield "worker_image", f"{self.worker_image!r}: names no registry to pull from; {mend}"
+            fix = "push the image, and compile with --image REGISTRY/… or give worker_image"
+            yield "worker_image", f"{self.worker_image!r}: must name the registry to pull from; {fix}"
 
 
-def problems_of(inputs: Mapping[str, Any], mode_parameter: str, image: str) -> list[str]:
-    """Say what is wrong with the inputs of a step that does Beam work, as far as their values are known.
+def check_inputs(inputs: Mapping[str, Any], mode_parameter: str, image: str) -> list[str]:
+    """Check the inputs of a step that does Beam work, as far as their values are known.
 
     Args:
         inputs: The known values by name; those of other parameters do not matter.
@@ -168,10 +188,11 @@ def problems_of(inputs: Mapping[str, Any], mode_parameter: str, image: str) -> l
     Returns:
         A sentence for each problem.
     """
-    if mode_parameter not in inputs:
-        return []
-    given = {name: value for name, value in inputs.items() if name in BeamOptions.__dataclass_fields__}
-    if given.get("worker_image") == "":
-        given["worker_image"] = image
-    options = BeamOptions(**{**given, "mode": inputs[mode_parameter], "mode_parameter": mode_parameter})
-    return options.problems({"mode", *given})
+    mode = inputs.get(mode_parameter, "local")
+    if "beam_options" not in inputs:
+        return [] if mode in MODES else [f"{mode_parameter}={mode!r}: must be one of {', '.join(MODES)}"]
+    try:
+        BeamOptions.from_mapping(inputs["beam_options"], mode=mode, mode_parameter=mode_parameter, image=image)
+    except InputError as error:
+        return str(error).split("\n")
+    return []

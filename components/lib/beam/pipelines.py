@@ -68,7 +68,7 @@ def _refuse_unknown(spelt: PipelineOptions) -> None:
     """Refuse what Beam would pass over: a flag with a typo is no flag."""
     known = spelt.get_all_options()
     if unknown := sorted(set(spelt.get_all_options(retain_unknown_options=True)) - set(known)):
-        raise InputError(f"beam_flags: Beam knows no flag --{', --'.join(unknown)}")
+        raise InputError(f"beam_options.flags: Beam knows no flag --{', --'.join(unknown)}")
 
 
 def flags(options: BeamOptions) -> list[str]:
@@ -96,7 +96,7 @@ def flags(options: BeamOptions) -> list[str]:
             "service_account_email": options.service_account,
         }
     labels = [f"--labels={key}={value}" for key, value in sorted(options.labels.items())] if options.is_dataflow else []
-    return [f"--{name}={value}" for name, value in spelt.items() if value] + labels + list(options.beam_flags)
+    return [f"--{name}={value}" for name, value in spelt.items() if value] + labels + list(options.flags)
 
 
 def carry(function: Callable[..., Any]) -> None:

@@ -11,7 +11,7 @@ from components.training import job
 from components.training.fit import fit
 from components.training.job import JobError, train_by_job
 from components.training.manifests import INDEX, PODS, hosts
-from components.training.options import JobOptions, problems
+from components.training.options import JobOptions, check_inputs
 from components.training.request import Request, Workers
 from components.training.tf_config import read_tf_config
 from pipeline_tools.errors import InputError
@@ -230,7 +230,7 @@ def test_what_an_earlier_try_left_is_gone_before_the_next(cluster, gcs, tmp_path
 def test_the_kind_of_job_is_what_is_asked_for_or_offered(cluster, gcs, tmp_path, offered, wanted, applied):
     cluster.resources = {key: kind for key, kind in cluster.resources.items() if "Job" not in kind or kind in offered}
     Play(cluster, gcs, succeed)
-    assert launch(tmp_path, replace(OPTIONS, job_kind=wanted)) == {"train_loss": 0.5}
+    assert launch(tmp_path, replace(OPTIONS, kind=wanted)) == {"train_loss": 0.5}
     assert cluster.applied[-1]["kind"] == applied
 
 
@@ -267,14 +267,14 @@ def test_what_is_missing_is_told_before_anything_is_made(cluster, tmp_path):
             model=str(tmp_path / "model"),
             workers=2,
             train_mode="cloud",
-            job={"namespace": "My Models", "cpu": "fast"},
+            train_job={"namespace": "My Models", "cpu": "fast"},
             checkpoint_dir="/checkpoints",
         )
     text = str(caught.value)
     for problem in (
-        "train_mode=cloud: working_dir='': must be a gs://bucket/path",
-        "names no registry to pull from",
-        "namespace='My Models': is no name",
+        "train_mode=cloud: train_job.working_dir='': must be a gs://bucket/path",
+        "must name the registry to pull from",
+        "namespace='My Models': must be the name",
         "cpu='fast': must be a quantity",
         f"examples lies at {tmp_path}, where the pods do not reach it",
         "checkpoint_dir=/checkpoints: must be a gs:// path",
@@ -292,16 +292,22 @@ def test_what_is_missing_is_told_before_anything_is_made(cluster, tmp_path):
         ({"workers": 3, "batch_size": 40}, ["batch_size=40: 3 workers cannot share it evenly"]),
         ({"workers": 3}, []),
         ({"pss": 2}, ["pss=2: Keras 3 trains with no parameter servers"]),
-        ({"train_mode": "cloud", "working_dir": "/tmp"}, ["train_mode=cloud: working_dir='/tmp': must be a gs://"]),
+        (
+            {"train_mode": "cloud", "train_job": {"working_dir": "/tmp"}},
+            ["train_mode=cloud: train_job.working_dir='/tmp': must be a gs://"],
+        ),
+        ({"train_job": {"job_kind": "tfjob"}}, ["train_job.job_kind: there is no such key; did you mean kind?"]),
+        ({"train_job": {"cpu": 2}}, ["train_job.cpu=2: must be text"]),
+        ({"train_job": {"working_dir": "/tmp"}}, []),
         ({"train_mode": "cloud"}, []),
         (
-            {"train_mode": "cloud", "runtime": "plain", "service_account": "me"},
-            ["train_mode=cloud: service_account='me': runtime='plain' says as what its pods run"],
+            {"train_mode": "cloud", "train_job": {"working_dir": "gs://b/x", "runtime": "r", "service_account": "me"}},
+            ["train_mode=cloud: train_job.service_account='me': runtime='r' says as what its pods run"],
         ),
     ],
 )
 def test_what_is_known_early_is_checked_early(known, expected):
-    found = problems(known, "registry.example/image:1")
+    found = check_inputs(known, "registry.example/image:1")
     assert len(found) == len(expected)
     for text, begin in zip(found, expected, strict=True):
         assert text.startswith(begin)

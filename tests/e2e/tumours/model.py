@@ -3,8 +3,8 @@
 import keras
 
 
-def build_model(features, *, hidden_units, learning_rate, wide_learning_rate, seed):
-    del wide_learning_rate
+def build_model(features, *, seed, hidden_units=(8,), learning_rate=0.02):
+    del seed  # `train` has set Keras's own
     inputs, parts = {}, []
     for feature in features:
         inputs[feature.name] = keras.Input((), name=feature.name, dtype="int64" if feature.is_category else "float32")

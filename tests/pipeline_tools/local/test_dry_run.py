@@ -50,7 +50,7 @@ def test_what_is_wrong_names_the_step():
         list(dry_run(workflow1, {"max_row": 9}))
     for workflow, step in ((workflow1, "example-gen"), (workflow2, "plan-windows")):
         with pytest.raises(InputError, match=f"^{step}: .*read_mode=cloud reads BigQuery tables only"):
-            list(dry_run(workflow, {"read_mode": "cloud", "beam_runner": "FnApiRunner"}))
+            list(dry_run(workflow, {"read_mode": "cloud", "beam_options": {"runner": "FnApiRunner"}}))
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

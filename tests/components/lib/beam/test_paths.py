@@ -38,7 +38,7 @@ def fail_while_workers_write(options: BeamOptions, ended: threading.Event, write
 def test_workers_that_still_write_do_not_hide_why_the_job_failed(shared: bool, tmp_path: Path, monkeypatch) -> None:
     """Seen on Flink: one worker fails, the other goes on with what it has."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    options = BeamOptions(mode="cloud", beam_runner="FlinkRunner", temp_location=str(tmp_path) if shared else "")
+    options = BeamOptions(mode="cloud", runner="FlinkRunner", temp_location=str(tmp_path) if shared else "")
     ended, writers = threading.Event(), []
     try:
         with pytest.raises(RuntimeError, match="the job's own error"):
@@ -54,12 +54,12 @@ def test_a_bucket_out_of_reach_does_not_hide_why_the_job_failed(tmp_path: Path, 
         raise ConnectionError(place)
 
     monkeypatch.setattr(places, "remove", unreachable)
-    options = BeamOptions(mode="cloud", beam_runner="FlinkRunner", temp_location="gs://bucket/tmp")
+    options = BeamOptions(mode="cloud", runner="FlinkRunner", temp_location="gs://bucket/tmp")
     with pytest.raises(RuntimeError, match="the job's own error"), scratch_path(options):
         raise RuntimeError("the job's own error")
 
 
 def test_a_shared_scratch_place_is_emptied(tmp_path: Path) -> None:
-    with scratch_path(BeamOptions(mode="cloud", beam_runner="FlinkRunner", temp_location=str(tmp_path))) as place:
+    with scratch_path(BeamOptions(mode="cloud", runner="FlinkRunner", temp_location=str(tmp_path))) as place:
         (Path(place) / "made").mkdir(parents=True)
     assert list(tmp_path.iterdir()) == []

@@ -30,7 +30,7 @@ def test_dataflow_gets_every_parameter_where_it_reads_it() -> None:
         service_account="workers@some-project.iam.gserviceaccount.com",
         labels={"team": "trips", "cost": "low"},
         job_name="workflow1 run/7-preprocess1",
-        beam_flags=["--experiments=shuffle_mode=service", "--max_num_workers=9"],
+        flags=["--experiments=shuffle_mode=service", "--max_num_workers=9"],
     )
     read = PipelineOptions(flags(options))
     cloud, worker = read.view_as(GoogleCloudOptions), read.view_as(WorkerOptions)
@@ -50,9 +50,9 @@ def test_dataflow_gets_every_parameter_where_it_reads_it() -> None:
 def test_another_runner_gets_its_own_flags() -> None:
     options = BeamOptions(
         mode="cloud",
-        beam_runner="PortableRunner",
+        runner="PortableRunner",
         project="some-project",
-        beam_flags=["--job_endpoint=localhost:8099", "--environment_type=LOOPBACK"],
+        flags=["--job_endpoint=localhost:8099", "--environment_type=LOOPBACK"],
     )
     read = PipelineOptions(flags(options))
     assert read.view_as(PortableOptions).job_endpoint == "localhost:8099"
@@ -60,17 +60,17 @@ def test_another_runner_gets_its_own_flags() -> None:
 
 
 def test_a_flag_with_a_typo_is_refused() -> None:
-    with pytest.raises(InputError, match="beam_flags: Beam knows no flag --max_num_worker"):
-        make_pipeline(BeamOptions(**GOOD, beam_flags=["--max_num_worker=9", "--experiments=known"]))
+    with pytest.raises(InputError, match="beam_options.flags: Beam knows no flag --max_num_worker"):
+        make_pipeline(BeamOptions(**GOOD, flags=["--max_num_worker=9", "--experiments=known"]))
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("", ""),
-        ("workflow1-20261124T161902Z-a21127-analyze2", "workflow1-20261124t161902z-a21127-analyze2"),
+        ("workflow1-20261124T161902Z-a21127-evaluate2", "workflow1-20261124t161902z-a21127-evaluate2"),
         ("7 trips", "job-7-trips"),
-        ("x" * 200 + "-analyze1", "x" * 91 + "-analyze1"),
+        ("x" * 200 + "-evaluate1", "x" * 90 + "-evaluate1"),
     ],
 )
 def test_job_names_are_such_as_dataflow_takes(name: str, expected: str) -> None:
