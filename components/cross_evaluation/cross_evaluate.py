@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from components.analysis.predict import Predictor
 from components.example_generation.describe.disjointness import shared_keys
+from components.lib.artifacts.evaluation import as_predictions
 from components.lib.artifacts.examples import read_batches, read_schema, split_files
 from components.lib.stats.resample import auc_statistic, bootstrap
-from components.lib.stats.scores import tfma_levels
-from components.training.export import OUTPUT
 from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError
 
@@ -79,14 +79,15 @@ def cross_evaluate(
 
 def _evaluate(model: str, examples: str, label_key: str, name: str, seed: int) -> dict[str, float]:
     predictor = Predictor(model, read_schema(examples), label_key, [])
-    batches = [predictor.predict_batch(batch) for path in split_files(examples, "eval") for batch in read_batches(path)]
-    labels = np.concatenate([batch.column(label_key).to_numpy() for batch in batches])
-    scores = np.concatenate([batch.column(OUTPUT).to_numpy() for batch in batches])
+    batches = (batch for path in split_files(examples, "eval") for batch in read_batches(path))
+    table = pa.Table.from_batches(predictor.predict_batch(batch) for batch in batches)
+    predictions = as_predictions(table.combine_chunks())
+    labels = predictions.labels
     if len(np.unique(labels)) < 2:
         raise InputError(
             f"all {len(labels)} labels ({label_key!r}) of {name!r} are {labels[0]:g}: one class has no AUC"
         )
-    statistic = {"auc": auc_statistic(labels, tfma_levels(scores))}
+    statistic = {"auc": auc_statistic(labels, predictions.levels, predictions.weights)}
     resampled = bootstrap(statistic, len(labels), resamples=RESAMPLES, seed=seed)["auc"]
     return {"rows": len(labels), **asdict(resampled.interval())}
 
