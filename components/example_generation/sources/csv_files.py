@@ -6,6 +6,7 @@ import csv
 import gzip
 import itertools
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ def _head(handle: Handle, path: Path) -> tuple[list[str], list[list[str]]]:
         raise InputError(
             f"{handle}: {path} is not UTF-8 ({error.reason}); convert it, for example with iconv"
         ) from None
-    except (gzip.BadGzipFile, EOFError, OSError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{handle}: {path} cannot be read: {error}") from None
     except csv.Error as error:
         raise InputError(f"{handle}: {path}, line {reader.line_num}: {error}") from None

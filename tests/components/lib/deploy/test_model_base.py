@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from components.lib.deploy.model_base import LocalModelBase, open_model_base
 from pipeline_tools.errors import InputError
+from tests.campaigns import seeds
 
 
 def write_model(directory: Path, content: bytes = b"graph") -> Path:
@@ -156,3 +158,31 @@ def test_a_failing_copy_publishes_nothing(base, tmp_path, model, monkeypatch):
     with pytest.raises(InputError, match="nothing published: disk full"):
         base.publish(model)
     assert base.versions() == []
+
+
+PUBLISHING = """
+import sys
+from pathlib import Path
+from components.lib.deploy.model_base import LocalModelBase
+base = LocalModelBase(sys.argv[1], "taxi")
+print("ready", flush=True)
+while True:
+    base.publish(Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("seed", seeds(3, 300))
+def test_killed_at_any_moment_it_leaves_whole_versions_alone(base, model, tmp_path, seed):
+    def content(directory: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+    command = [sys.executable, "-c", PUBLISHING, str(tmp_path / "models"), str(model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(random.Random(seed).uniform(0, 0.1))
+        process.kill()
+    published = base.versions()
+    assert published == list(range(1, len(published) + 1))
+    assert all(content(Path(base.path(version))) == content(model) for version in published)
+    assert base.publish(model) == len(published) + 1
