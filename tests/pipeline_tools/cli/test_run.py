@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from pipeline_tools.compiler import compile_package
 from pipeline_tools.local import RunInterruptedError, run
+from tests.campaigns import seeds
 from tests.pipeline_tools.local import pipelines
 
 
@@ -187,3 +189,21 @@ def test_ctrl_c_in_python(tmp_path):
     assert isinstance(caught.value, KeyboardInterrupt)
     assert caught.value.result.status == "interrupted"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("seed", seeds(3, 200))
+def test_killed_at_any_moment_a_run_claims_no_more_than_there_is(packages, tmp_path, seed):
+    where = tmp_path / "run"
+    line = [sys.executable, "-m", "taxi_pipeline", "run", packages / "chain.tar.gz", "--run-dir", where]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: (where / "run.json").exists() or process.poll() is not None)
+    time.sleep(random.Random(seed).uniform(0, 0.5))
+    process.kill()
+    process.wait()
+    record = json.loads((where / "run.json").read_text())
+    for step in record["steps"].values():
+        for artifact in step["artifacts"].values() if step["status"] == "succeeded" else ():
+            assert (where / artifact["path"]).exists()
+    statuses = {step["status"] for step in record["steps"].values()}
+    assert record["status"] == ("succeeded" if record["ended"] else "running")
+    assert statuses == {"succeeded"} or not record["ended"]
