@@ -51,9 +51,10 @@ class Registration:
 
     Attributes:
         factory: What ``@dsl.component`` made.
-        check: Checks the inputs of a task before anything runs. Takes the inputs whose values are known by then, by
-            name, and the image that the task runs in; gives a sentence for each problem.
-        plan: Says what a task would do, without doing it or writing anything. Takes all its input parameters.
+        check: Checks the inputs of a task before anything runs. It is given the inputs whose values are known by
+            then, by name, and the image that the task runs in, and returns a sentence for each problem.
+        plan: Says what a task would do, without doing it or writing anything. It is given all input parameters of the
+            task.
         page: What the page of a run shows of the component's steps. The toolkit hands it on and does not look into it.
     """
 

@@ -46,8 +46,8 @@ class JobOptions:
         service_account: The pods' service account, which must be allowed to read the artifacts and to write
             ``working_dir``; empty for the namespace's default.
         cpu: What a pod asks for, for example ``1`` or ``500m``.
-        memory: What a pod asks for and may take, for example ``2Gi``.
-        deadline_seconds: How long all may take, restarts included.
+        memory: What a pod requests and is limited to, for example ``2Gi``.
+        deadline_seconds: Seconds until the job is given up, restarts included.
     """
 
     working_dir: str = ""
@@ -154,7 +154,7 @@ def check_inputs(inputs: Mapping[str, Any], image: str) -> list[str]:
 
 def _unreachable(request: Request, workers: Workers) -> list[str]:
     found = [
-        f"{name} lies at {getattr(request, name)}, where the pods do not reach it; run where artifacts lie on gs://"
+        f"{name} is at {getattr(request, name)}, which the pods do not reach; run with artifacts on gs://"
         for name in ("examples", "transformed_examples", "transform_graph")
         if not storage.is_remote(getattr(request, name))
     ]

@@ -77,9 +77,9 @@ class Workers:
     """By how many it is trained, and what happens when one of them is lost.
 
     Attributes:
-        workers: How many processes train together. Each takes its share of every batch.
+        workers: How many processes train together, each on its share of every batch.
         pss: Parameter servers; must be 0.
-        checkpoint_dir: Where checkpoints go; empty: a place that lasts as long as the step.
+        checkpoint_dir: Where checkpoints go; empty: a directory that lasts as long as the step.
         checkpoint_steps: Steps between two checkpoints.
         max_restarts: How often the workers are started again when one is lost.
     """
@@ -109,7 +109,7 @@ class Workers:
         _at_least(0, "max_restarts", self.max_restarts)
         if batch_size % self.workers:
             raise InputError(
-                f"batch_size={batch_size}: {self.workers} workers cannot share it evenly; take a multiple of workers, "
+                f"batch_size={batch_size}: {self.workers} workers cannot share it evenly; give a multiple of workers, "
                 f"for example {-(-batch_size // self.workers) * self.workers}"
             )
 

@@ -21,7 +21,7 @@ from components.lib.artifacts.examples import (
     tensor_adapter_config,
 )
 from components.lib.beam.options import BeamOptions
-from components.lib.beam.pipelines import carry, local_pipeline
+from components.lib.beam.pipelines import local_pipeline, pickle_by_value
 from components.lib.modules import load_attribute, where
 from components.transform.on_workers import preprocess_on_workers
 from components.transform.transform import Transformer, transformed_name
@@ -63,7 +63,7 @@ def preprocess(
     given = load_preprocessing_fn(preprocessing_module)
     function = _explained(given, preprocessing_module)
     if options.cloud:
-        carry(given)
+        pickle_by_value(given)
         return preprocess_on_workers(
             examples,
             function,

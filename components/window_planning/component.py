@@ -32,7 +32,7 @@ def plan_windows(
 
     Args:
         input_handle_train: Where the train rows are: CSV or Parquet files (path or glob), a BigQuery table, a sample.
-        input_handle_eval: Where the eval rows are; it may be the same place as input_handle_train.
+        input_handle_eval: Where the eval rows are; it may be the same as input_handle_train.
         schema: Path or dotted name of the schema that names and types the columns.
         key_column: Name of the column that identifies a row; empty if there is none.
         derived_columns: Columns that are computed: by name, an expression in BigQuery's SQL.

@@ -36,7 +36,7 @@ def dry_run(
     and of a BigQuery table only the columns and the size of the query are asked for.
 
     Args:
-        pipeline: As `run` takes it.
+        pipeline: As for `run`.
         arguments: Its parameters.
 
     Yields:
@@ -109,7 +109,7 @@ def _name(task: Task, position: Position) -> str:
 
 
 def _unknown(task: Task, scope: Values, outcomes: Mapping[str, Outcome]) -> list[str]:
-    """Name the outputs of other steps that the task takes as parameters, and that nobody can know yet."""
+    """Name the outputs of other steps that the task is given as parameters, and that are not known yet."""
     missing = []
     for source in task.spec.get("inputs", {}).get("parameters", {}).values():
         if "taskOutputParameter" in source:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_tools.errors import InputError
 from pipeline_tools.registry import Registration, registrations
 from pipeline_tools.spec.placeholders import Placeholder, split
 from pipeline_tools.spec.types import cast, text_of
+
+if TYPE_CHECKING:
+    from kfp.dsl.base_component import BaseComponent
 
 
 def find_registered(spec: Mapping[str, Any]) -> dict[str, tuple[str, Registration]]:
@@ -27,7 +31,7 @@ def find_registered(spec: Mapping[str, Any]) -> dict[str, tuple[str, Registratio
     executors = spec.get("deploymentSpec", {}).get("executors", {})
     if not executors:
         return {}
-    known = {_identity(_executor(each)): (name, each) for name, each in registrations().items()}
+    known = {_factory_identity(each.factory): (name, each) for name, each in registrations().items()}
     found = {label: known.get(_identity(executor)) for label, executor in executors.items()}
     return {label: registered for label, registered in found.items() if registered}
 
@@ -67,11 +71,12 @@ def _problems(
                 yield from registration.check(values, image)
 
 
-def _executor(registration: Registration) -> Mapping[str, Any]:
+@functools.cache  # tens of milliseconds for ten components, and a run asks three times
+def _factory_identity(factory: BaseComponent) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from google.protobuf.json_format import MessageToDict
 
-    (executor,) = MessageToDict(registration.factory.pipeline_spec)["deploymentSpec"]["executors"].values()
-    return dict(executor)
+    (executor,) = MessageToDict(factory.pipeline_spec)["deploymentSpec"]["executors"].values()
+    return _identity(executor)
 
 
 def _identity(executor: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -50,11 +50,13 @@ def choose(lineage: Lineage, wanted: str | None) -> Shown:
             raise InputError(f"step {wanted!r} has nothing to show; the steps that have are: {names}")
     if comparing:
         return _compared(lineage, *comparing[-1])
-    uris = [step.artifacts[role.evaluation].uri for step, role in evaluating]
-    names = [step.display_name or step.name for step, _ in evaluating]
-    if len(set(names)) < len(names):
-        names = [step.label for step, _ in evaluating]
-    return Shown(dict(zip(names if len(names) > 1 else ["The model"], uris, strict=False)))
+    if len(evaluating) == 1:
+        [(step, role)] = evaluating
+        return Shown({"The model": step.artifacts[role.evaluation].uri})
+    shown_names = {step.name: step.display_name or step.name for step, _ in evaluating}
+    if len(set(shown_names.values())) < len(shown_names):
+        shown_names = {step.name: step.label for step, _ in evaluating}
+    return Shown({shown_names[step.name]: step.artifacts[role.evaluation].uri for step, role in evaluating})
 
 
 def _compared(lineage: Lineage, step: Step, role: ComparesModels) -> Shown:

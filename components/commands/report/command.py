@@ -15,7 +15,7 @@ import click
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to write the page. Default: report.html in the run directory; here, of a TFMA result or gs:// folder.",
+    help="Where to write the page. Default: report.html in the run directory; of other sources in this directory.",
 )
 @click.option("--step", help="Of a run with several analyses, the one to show. Default: the last comparison, or all.")
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")

@@ -28,12 +28,12 @@ def find_data(lineage: Lineage, shown: Shown) -> Data:
     readers: dict[str, dict[str, _Reader]] = {"train": {}, "eval": {}}
     for name, uri in shown.evaluations.items():
         evaluating, training = _makers(lineage, uri)
-        for split, step in (("train", training), ("eval", evaluating)):
-            if step and (reader := _reader(lineage, given_artifacts(step[0]).get(step[1].examples))):
+        for split, maker in (("train", training), ("eval", evaluating)):
+            if maker and (reader := _reader(lineage, given_artifacts(maker[0]).get(maker[1].examples))):
                 readers[split][name] = reader
     if not any(readers.values()):  # a run that came no further
-        for reader in lineage.steps(ReadsExamples)[:1]:
-            readers = {split: {"": reader} for split in readers}
+        for first in lineage.steps(ReadsExamples)[:1]:
+            readers = {split: {"": first} for split in readers}
     statistics: dict[str, Any] = {}
     anomalies: dict[str, Any] = {}
     for split, by_model in readers.items():

@@ -14,7 +14,7 @@ Role = TypeVar("Role")
 
 
 class Copies:
-    """What lies in Cloud Storage, copied to this machine once it is asked for.
+    """What is in Cloud Storage, copied to this machine once it is used.
 
     Args:
         scratch: An empty directory.
@@ -24,19 +24,19 @@ class Copies:
         self._scratch = scratch
         self._copies: dict[str, Path] = {}
 
-    def find(self, place: Artifact | str) -> Path:
+    def find(self, artifact: Artifact | str) -> Path:
         """Find an artifact on this machine.
 
         Args:
-            place: An artifact, or its URI.
+            artifact: An artifact, or its URI.
 
         Returns:
             Its path.
 
         Raises:
-            InputError: It is gone, cannot be read, or lies where only a cluster reaches it.
+            InputError: It is gone, cannot be read, or is where only a cluster reaches it.
         """
-        uri = place if isinstance(place, str) else place.uri
+        uri = artifact if isinstance(artifact, str) else artifact.uri
         if storage.is_remote(uri):
             if uri not in self._copies:
                 copy = self._scratch / str(len(self._copies)) / uri.rstrip("/").rpartition("/")[2]
@@ -44,9 +44,11 @@ class Copies:
                 self._copies[uri] = copy
             return self._copies[uri]
         if "://" in uri:
-            raise InputError(f"{uri} is not on this machine: copy it here, and give its directory to the command")
+            raise InputError(
+                f"{uri} is not on this machine: copy it to this machine, and give its directory to the command"
+            )
         if not Path(uri).exists():
-            raise InputError(f"{uri} is gone; the run directory must be whole")
+            raise InputError(f"{uri} is gone; the run directory must be complete")
         return Path(uri)
 
 

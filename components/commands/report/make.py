@@ -53,8 +53,8 @@ def write(source: Source, page: str | os.PathLike[str] | None = None, *, step: s
 
     Args:
         source: As for `view`.
-        page: The file; default ``report.html`` in the run directory; for a TFMA result, and what lies in Cloud
-            Storage, in the working directory. What stands there is replaced.
+        page: The file; default ``report.html`` in the run directory; for a TFMA result, and what is in Cloud
+            Storage, in the working directory. A file of that name is replaced.
         step: As for `view`.
 
     Returns:

@@ -19,8 +19,8 @@ def describe_run(run: RunResult, page: Path | None) -> Run:
 
     Args:
         run: The run.
-        page: Where the page will lie, which links are relative to, so that both can move together; None of a page that
-            lies nowhere, which gets no links.
+        page: Where the page will be written, which links are relative to, so that both can move together; None of
+            a page that is not written, which gets no links.
 
     Returns:
         The description.
@@ -47,7 +47,7 @@ def _describe(step: Step, run: RunResult, begin: datetime.datetime, page: Path |
     links += [
         _link(name, Path(artifact.uri), run, page)
         for name, artifact in step.artifacts.items()
-        # Metrics live in the record, so that there is nothing to open; and a browser takes a page without a file
+        # Metrics live in the record, so that there is nothing to open; and a browser reads a page without a file
         # extension for plain text. What is on the pages of the steps is on this one.
         if "://" not in artifact.uri and Path(artifact.uri).exists() and artifact.type != "system.HTML"
     ]

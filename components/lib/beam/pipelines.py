@@ -99,7 +99,7 @@ def flags(options: BeamOptions) -> list[str]:
     return [f"--{name}={value}" for name, value in spelt.items() if value] + labels + list(options.flags)
 
 
-def carry(function: Callable[..., Any]) -> None:
+def pickle_by_value(function: Callable[..., Any]) -> None:
     """Let a function of a user's module travel to workers that do not have the module.
 
     A module that was loaded from a file by its path cannot be imported by name elsewhere, nor can those that it

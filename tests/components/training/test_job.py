@@ -276,7 +276,7 @@ def test_what_is_missing_is_told_before_anything_is_made(cluster, tmp_path):
         "must name the registry to pull from",
         "namespace='My Models': must be the name",
         "cpu='fast': must be a quantity",
-        f"examples lies at {tmp_path}, where the pods do not reach it",
+        f"examples is at {tmp_path}, which the pods do not reach",
         "checkpoint_dir=/checkpoints: must be a gs:// path",
         "model_module=models/mine.py: the pods have no such file",
     ):

@@ -101,5 +101,5 @@ def test_an_artifact_that_is_gone_is_named(tmp_path: Path, failed: RunResult) ->
     artifact = {"type": "system.Artifact", "path": "artifacts/gone", "metadata": {}, "name": "", "schema_version": "0"}
     record["steps"]["fine"] |= {"artifacts": {"statistics": artifact}, "component": "example_gen"}
     (tmp_path / "run.json").write_text(json.dumps(record))
-    with pytest.raises(InputError, match=r"artifacts/gone is gone; the run directory must be whole"):
+    with pytest.raises(InputError, match=r"artifacts/gone is gone; the run directory must be complete"):
         report.view(tmp_path)
