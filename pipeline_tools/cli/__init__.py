@@ -1,1 +1,1 @@
-"""The command line: a frame in which each package registers its commands."""
+"""The command line: its frame, and the commands of the toolkit."""

@@ -16,23 +16,35 @@ from pipeline_tools.errors import InputError
 
 @click.command("compile")
 @click.argument("workflow")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.tar.gz here.")
-@click.option("--image", help="Image to run the components in, instead of this version's own.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write. Default: NAME.tar.gz in the current directory.",
+)
+@click.option("--image", help="Image to run the components in, instead of the default one.")
 @click.option(
     "--format",
     "package_format",
     type=click.Choice(FORMATS),
     default="both",
     show_default=True,
-    help="kfp: the KFP v2 specification alone; argo: the Argo Workflow in its place.",
+    help="kfp: only the KFP v2 specification; argo: only the Argo Workflow.",
 )
-@click.option("--service-account", default=ArgoSettings.service_account, show_default=True, help="Of the Argo pods.")
-@click.option("--memoize", metavar="AGE", help="Let Argo answer from results that are no older, as 24h.")
-@click.option("--helper-image", default=ArgoSettings.helper_image, show_default=True, help="Runs importers in Argo.")
+@click.option(
+    "--service-account",
+    default=ArgoSettings.service_account,
+    show_default=True,
+    help="Service account of the Argo pods.",
+)
+@click.option("--memoize", metavar="AGE", help="Let Argo reuse results up to this age, for example 24h.")
+@click.option(
+    "--helper-image", default=ArgoSettings.helper_image, show_default=True, help="Image that runs importers in Argo."
+)
 @click.option(
     "--argo-patch",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML laid over the Argo Workflow as a JSON merge patch (RFC 7386), to override its defaults.",
+    help="YAML file to apply to the Argo Workflow as a JSON merge patch (RFC 7386).",
 )
 def compile_command(
     workflow: str,
@@ -44,7 +56,7 @@ def compile_command(
     helper_image: str,
     argo_patch: Path | None,
 ) -> None:
-    """Compile WORKFLOW to a package: for the Pipelines UI, and for a cluster that has Argo Workflows alone.
+    """Compile WORKFLOW to a package for the Pipelines UI, and for clusters that have only Argo Workflows.
 
     WORKFLOW is workflow1, or a pipeline of your own as module:function.
 
@@ -69,7 +81,7 @@ def compile_command(
 
 
 def compile_main(workflow: str, program: str) -> None:
-    """Be the command line of a workflow's own module: ``taxi-pipeline compile WORKFLOW`` with the arguments given.
+    """Run ``taxi-pipeline compile WORKFLOW`` as the command line of a workflow's own module.
 
     Args:
         workflow: Its registered name.
@@ -86,5 +98,5 @@ def _patch(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not YAML: {error}") from error
     if not isinstance(patch, dict):
-        raise InputError(f"{path}: a patch is a mapping, such as `spec: {{ttlStrategy: null}}`")
+        raise InputError(f"{path}: must be a mapping, for example `spec: {{ttlStrategy: null}}`")
     return patch

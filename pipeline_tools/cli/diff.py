@@ -14,9 +14,9 @@ _PACKAGE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("before", type=_PACKAGE)
 @click.argument("after", type=_PACKAGE)
 def diff_command(before: Path, after: Path) -> None:
-    """Say what changed from package BEFORE to package AFTER: tasks, edges, parameters, images, resources, code.
+    """Show what changed from package BEFORE to package AFTER: tasks, edges, parameters, images, resources, code.
 
-    Leaves with 0 if nothing did, 1 if something did, 2 if a package cannot be read.
+    Exit code: 0 no difference, 1 differences, 2 a package cannot be read.
 
     \b
     Example:

@@ -16,19 +16,25 @@ _COLOURS = {Level.OK: "green", Level.ADVICE: "yellow", Level.WRONG: "red"}
 
 
 @click.command("doctor")
-@click.option("--directory", type=click.Path(path_type=Path), default="runs", show_default=True, help="Where runs lie.")
+@click.option(
+    "--directory", type=click.Path(path_type=Path), default="runs", show_default=True, help="Directory of the runs."
+)
 @click.option(
     "--constraints",
     type=click.Path(path_type=Path),
-    help="The tested versions. By default the source tree's constraints.txt.",
+    help="File with the tested versions. Default: constraints.txt of the source tree.",
 )
-@click.option("--kubeconfig", default="", help="Check a cluster: the file that names it.")
-@click.option("--context", default="", help="Check a cluster: a context of the kubeconfig.")
-@click.option("--namespace", default="", help="Check a cluster: where runs and models go.")
+@click.option("--kubeconfig", default="", help="Check a cluster: the kubeconfig file.")
+@click.option("--context", default="", help="Check a cluster: the kubeconfig context.")
+@click.option("--namespace", default="", help="Check a cluster: the namespace of runs and models.")
 @click.option(
-    "--service-account", default="", help="Whose rights to look at: the one that steps run as. [default: you]"
+    "--service-account",
+    default="",
+    help="Service account of the steps, whose permissions are checked.  [default: yours]",
 )
-@click.option("--need", multiple=True, type=click.Choice(list(KINDS)), help="What the cluster must have; repeatable.")
+@click.option(
+    "--need", multiple=True, type=click.Choice(list(KINDS)), help="What the cluster must have; may be repeated."
+)
 @click.option("--project", default="", help="Check a Google Cloud project.")
 @click.option("--bucket", default="", metavar="gs://NAME", help="Check a bucket.")
 @click.option("--image", default="", help="Check that the image of the steps is in its registry.")
@@ -36,15 +42,15 @@ _COLOURS = {Level.OK: "green", Level.ADVICE: "yellow", Level.WRONG: "red"}
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A bearer token for the endpoint.",
+    help="File with a bearer token for the endpoint.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def doctor_command(ctx: click.Context, /, *, as_json: bool, **given: object) -> None:
-    """Check this machine and, where one is given, a cluster, a project, an image, an endpoint.
+    """Check this machine and, if given, a cluster, a project, a bucket, an image or an endpoint.
 
-    Every line says ok, or what to do. Nothing is changed anywhere. The exit code is 0 if nothing is wrong (advice is
-    not wrong), 1 otherwise.
+    Each line says ok or what to do. Nothing is changed. Exit code: 0 nothing is wrong (advice does not count),
+    1 otherwise.
 
     \b
     Examples:
@@ -83,7 +89,7 @@ def _examine(
     endpoint: str,
     token_file: Path | None,
 ) -> Iterator[Finding]:
-    """Run the checks that were asked for, one after another, so that each is shown as it comes."""
+    """Run the requested checks one after another, so that each finding is shown at once."""
     from pipeline_tools.doctor.cluster import check_cluster
     from pipeline_tools.doctor.endpoint import check_endpoint
     from pipeline_tools.doctor.google import check_credentials, check_project
@@ -107,6 +113,6 @@ def _examine(
 
 def _show(finding: Finding) -> None:
     level = click.style(f"{finding.level.value:6}", fg=_COLOURS[finding.level])
-    click.echo(f"{level}  {finding.place:8}  {finding.subject:16}  {finding.text}")
+    click.echo(f"{level}  {finding.area:8}  {finding.subject:16}  {finding.text}")
     if finding.remedy:
         click.echo(f"{'':36}-> {finding.remedy}")

@@ -52,7 +52,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="taxi-pipeline")
 def cli() -> None:
-    """Chicago taxi trips from raw rows to a judged, served model, on Kubeflow Pipelines v2.
+    """Chicago taxi trips from raw rows to an evaluated, served model on Kubeflow Pipelines v2.
 
     \b
     Examples:

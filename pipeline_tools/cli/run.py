@@ -17,25 +17,29 @@ _PIPE_WIDTH = 160
 
 @click.command("run")
 @click.argument("workflow")
-@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; repeat for more.")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option(
     "--params-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="YAML or JSON file of parameters; --param goes before it.",
+    help="YAML or JSON file with parameters; --param takes precedence.",
 )
 @click.option(
     "--run-dir",
     metavar="DIRECTORY",
-    help="Where everything shall lie; new or empty, here or gs://bucket/folder. Default: runs/WORKFLOW-TIME-ID.",
+    help="New or empty directory for the run, or gs://bucket/folder. Default: runs/WORKFLOW-TIME-ID.",
 )
-@click.option("--parallelism", type=click.IntRange(min=1), help="Steps that run at a time. Default: one a CPU.")
+@click.option(
+    "--parallelism", type=click.IntRange(min=1), help="Maximum number of concurrent steps. Default: the number of CPUs."
+)
 @click.option(
     "--isolation",
     type=click.Choice(["fork", "process"]),
-    help="Fork steps from a process with everything imported, or start each afresh. Default: fork on Linux.",
+    help="Fork steps from a process with all imports done, or start a process for each. Default: fork on Linux.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print run.json to standard output, everything else to error.")
-@click.option("--dry-run", is_flag=True, help="Print what would be read, with BigQuery the bytes too; run nothing.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print run.json to standard output, everything else to standard error."
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be read, with BigQuery's bytes; run nothing.")
 @click.pass_context
 def run_command(
     ctx: click.Context,
@@ -48,10 +52,10 @@ def run_command(
     as_json: bool,
     dry_run: bool,
 ) -> None:
-    """Run WORKFLOW on this machine, with no cluster and no container.
+    """Run WORKFLOW on this machine, without a cluster or containers.
 
     WORKFLOW is workflow1, a pipeline of your own as module:function, or a compiled package (.tar.gz) or specification
-    (.yaml). Exit code: 0 succeeded, 1 a step failed, 2 bad input and nothing started, 130 Ctrl-C.
+    (.yaml). Exit code: 0 succeeded; 1 a step failed; 2 bad input, nothing started; 130 Ctrl-C.
 
     \b
     Examples:
@@ -112,5 +116,5 @@ def _show(result: RunResult, *, as_json: bool) -> None:
         click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:
         console = Console()
-        # A pipe has no width: leave lines long enough that a metric is not broken in two.
+        # A pipe has no width: keep lines long enough not to break metrics.
         print_summary(console if console.is_terminal else Console(width=_PIPE_WIDTH), result)

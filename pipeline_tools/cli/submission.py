@@ -24,23 +24,23 @@ from pipeline_tools.submit.kubeflow import Recurrence, submit
 from pipeline_tools.submit.submission import ConnectionLostError, Submission
 
 _PIPE_WIDTH = 160
-_CONNECTION_LOST = 3  # exit code: the run was started, and nobody knows how it ends
+_CONNECTION_LOST = 3  # exit code: the run was started, and its outcome is unknown
 
 
 def submit_and_follow(workflow: str, options: dict[str, Any]) -> int:
-    """Submit a workflow as the command's options say, follow it where asked to, and show what came of it.
+    """Submit a workflow with the command's options, follow it if asked to, and show the outcome.
 
     Args:
-        workflow: As `find_workflow` understands it.
+        workflow: As `find_workflow` accepts it.
         options: The command's options by parameter name.
 
     Returns:
         The exit code.
 
     Raises:
-        InputError: The workflow, a parameter or the service's answer; nothing runs.
+        InputError: The workflow, an option or a parameter cannot be used, or the service refuses; nothing runs.
     """
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each attempt, and we say how it ended
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns about each attempt; the outcome is reported below
     errors = Console(stderr=True)
     pipeline = find_workflow(workflow)
     definitions = read_spec(pipeline)["root"].get("inputDefinitions", {}).get("parameters", {})
@@ -49,7 +49,7 @@ def submit_and_follow(workflow: str, options: dict[str, Any]) -> int:
     try:
         submission = _submit(pipeline, arguments, options)
     except KeyboardInterrupt:
-        _say(errors, "interrupted while submitting: look at the service, whether a run was started")
+        _say(errors, "interrupted while submitting; check in the service whether a run was started")
         return 130
     for note in submission.notes:
         _say(errors, f"note: {note}")
@@ -110,7 +110,7 @@ def _secret(path: Path | None, variable: str) -> str | None:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', 'it is no text')}") from None
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', 'it is not a text file')}") from None
 
 
 def _follow(submission: Submission, options: dict[str, Any], errors: Console) -> tuple[Submission, int]:
@@ -124,19 +124,19 @@ def _follow(submission: Submission, options: dict[str, Any], errors: Console) ->
 
             ended = submission.wait(timeout=options["timeout"], poll_seconds=options["poll"], observer=observe)
     except KeyboardInterrupt:
-        _say(errors, f"stopped following; the run goes on: {submission.place}")
+        _say(errors, f"stopped following; the run continues: {submission.location}")
         return latest[0], 130
     except ConnectionLostError as lost:
-        _say(errors, f"{lost}: {submission.place}")
+        _say(errors, f"{lost}: {submission.location}")
         return lost.submission, _CONNECTION_LOST
     except InputError as refused:
-        _say(errors, f"error: {refused}. The run goes on: {submission.place}")
+        _say(errors, f"error: {refused}. The run continues: {submission.location}")
         return latest[0], _CONNECTION_LOST
     return ended, 0 if ended.status == "succeeded" else 1
 
 
 def _links(console: Console, submission: Submission) -> None:
-    fate = "new" if submission.version_created else "the service has these bytes already"
+    fate = "new" if submission.version_created else "already in the service"
     version = f"{submission.version} ({fate})" if submission.version else ""
     lines = {"pipeline": submission.pipeline, "version": version, "experiment": submission.experiment}
     for key, text in {**lines, "cron": submission.cron}.items():
@@ -167,7 +167,7 @@ def _summary(submission: Submission) -> None:
             _say(console, f"\n{step.label} failed: {step.error}")
     if submission.error:
         _say(console, f"\n{submission.error}")
-    _say(console, f"\n{submission.pipeline} {submission.status}: {submission.place}")
+    _say(console, f"\n{submission.pipeline} {submission.status}: {submission.location}")
 
 
 def _say(console: Console, text: str) -> None:

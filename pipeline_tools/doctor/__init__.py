@@ -1,4 +1,4 @@
-"""Check what the project needs of a machine, a cluster, a project and their services, before a run finds out."""
+"""Check a machine, a cluster, a project and their services before a run depends on them."""
 
 from pipeline_tools.doctor.finding import Finding, Level
 

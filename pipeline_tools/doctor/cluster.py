@@ -1,4 +1,4 @@
-"""A Kubernetes cluster: what is installed there, and what one may do."""
+"""A Kubernetes cluster: what is installed, and which permissions one has."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 from pipeline_tools.doctor.finding import Finding, Findings
 
 TIMEOUT = 10.0
-"""Seconds for one answer."""
+"""Seconds for one request."""
 
 _find = Findings("cluster")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind that a cluster may know.
+    """A kind of object that a cluster may have.
 
     Attributes:
-        what: Who brings it.
+        what: The project that provides it.
         api: Group and version.
         plural: Its name in the API.
-        use: What for.
-        remedy: How to get it.
+        use: What it is needed for.
+        remedy: How to install it.
     """
 
     what: str
@@ -50,7 +50,7 @@ KINDS = {
         "Argo Workflows",
         "argoproj.io/v1alpha1",
         "workflows",
-        "workflow.yaml, and underneath Kubeflow Pipelines",
+        "running workflow.yaml, and by Kubeflow Pipelines itself",
         "install Argo Workflows 3.5 or newer: docs/argo.md",
     ),
     "trainjob": Kind(
@@ -72,13 +72,13 @@ KINDS = {
         "serving.kserve.io/v1beta1",
         "inferenceservices",
         "deploying with kind=kserve",
-        "install KServe, or deploy with kind=deployment, which needs nothing",
+        "install KServe, or deploy with kind=deployment, which needs no installation",
     ),
 }
 """Name for `--need` -> kind."""
 
 ALTERNATIVES = (("kfp", "argo"), ("trainjob", "tfjob"))
-"""Of these one is enough."""
+"""One of each is enough."""
 
 DEPLOY = (
     *((verb, "apps", "deployments") for verb in ("get", "create", "patch")),
@@ -86,16 +86,16 @@ DEPLOY = (
     *((verb, "autoscaling", "horizontalpodautoscalers") for verb in ("create", "patch")),
     ("list", "", "pods"),
 )
-"""(verb, group, plural): what tf_serving_deploy asks for in cloud mode."""
+"""(verb, group, plural): what tf_serving_deploy does in cloud mode."""
 
 LAUNCH = ("get", "create", "patch", "delete")
-"""What is done with objects of the kinds above."""
+"""What steps do with objects of these kinds."""
 
 _FOLLOW = (("list", "", "pods"), ("get", "", "pods/log"))
 _RUNTIME = tuple((verb, KINDS["trainjob"].group, "trainingruntimes") for verb in LAUNCH if verb != "get")
 
 BESIDE = {"trainjob": (*_RUNTIME, *_FOLLOW), "tfjob": _FOLLOW}
-"""By kind, what else its launch asks for: a TrainJob brings its runtime, and the logs of the pods are collected."""
+"""Further permissions by kind: a TrainJob brings its runtime, and the logs of the pods are collected."""
 
 
 def check_cluster(
@@ -104,11 +104,11 @@ def check_cluster(
     """Check a cluster.
 
     Args:
-        kubeconfig: Its file; empty for the usual one, or in a pod for the pod's own cluster.
+        kubeconfig: Kubeconfig file; empty for the default one, or in a pod for the pod's own cluster.
         context: A context in it; empty for the current one.
-        namespace: Where runs and models go; empty for the context's.
-        need: Which of `KINDS` must be there.
-        service_account: The account that steps run as, whose rights to look at; empty for the rights of oneself.
+        namespace: Namespace of runs and models; empty for the context's.
+        need: Which of `KINDS` the cluster must have.
+        service_account: The account that steps run as, whose permissions are checked; empty for your own.
 
     Yields:
         What was found.
@@ -119,7 +119,7 @@ def check_cluster(
 
     problem = _configure(kubeconfig, context)
     if problem:
-        yield _find.wrong("reach", f"no cluster is configured: {problem}", "name a --kubeconfig and a --context of it")
+        yield _find.wrong("reach", f"no cluster is configured: {problem}", "give --kubeconfig and --context")
         return
     namespace = namespace or _namespace_of(kubeconfig, context)
     api = client.ApiClient()
@@ -132,19 +132,19 @@ def check_cluster(
         yield from _check_rights(client.AuthorizationV1Api(api), namespace, present, service_account)
     except exceptions.ApiException as error:
         yield _find.wrong(
-            "reach", f"the cluster refuses: {error.status} {error.reason}", "log in anew, or ask its owner"
+            "reach", f"the cluster refuses: {error.status} {error.reason}", "log in again, or ask its administrator"
         )
     except (HTTPError, OSError) as error:
         reason = getattr(error, "reason", None) or error
         yield _find.wrong(
-            "reach", f"{api.configuration.host} does not answer: {reason}", "is it the right context, and a VPN up?"
+            "reach", f"{api.configuration.host} does not answer: {reason}", "check the context and the VPN"
         )
     finally:
         api.close()
 
 
 def _configure(kubeconfig: str, context: str) -> str:
-    """Choose the cluster that the client will speak to; say why there is none."""
+    """Configure the client for the cluster; return why that is impossible."""
     from kubernetes import config
 
     try:
@@ -154,7 +154,7 @@ def _configure(kubeconfig: str, context: str) -> str:
             return str(error)
         try:
             config.load_incluster_config()
-        except config.ConfigException:  # this is no pod
+        except config.ConfigException:  # not in a pod
             return str(error)
     return ""
 
@@ -178,9 +178,9 @@ def _check_namespace(core: Any, namespace: str) -> Iterator[Finding]:
     except ApiException as error:
         if error.status == 404:
             yield _find.wrong(
-                "namespace", f"there is no namespace {namespace}", f"kubectl create namespace {namespace}"
+                "namespace", f"namespace {namespace} does not exist", f"kubectl create namespace {namespace}"
             )
-        elif error.status != 403:  # most users may not look, and need not
+        elif error.status != 403:  # most users may not, and need not, read it
             raise
     else:
         yield _find.ok("namespace", namespace)
@@ -203,10 +203,10 @@ def _check_kinds(present: Collection[str], need: Collection[str]) -> Iterator[Fi
     for names in ALTERNATIVES:
         found = [name for name in names if name in present]
         if not found and not needed.intersection(names) and names == ALTERNATIVES[0]:
-            needed.add(names[0])  # a cluster that can run no pipeline
+            needed.add(names[0])  # a cluster without it cannot run a pipeline
     for name, kind in KINDS.items():
         instead = any(name in names and other in present for names in ALTERNATIVES for other in names if other != name)
-        missing = f"no {kind.plural} of {kind.api} ({kind.what}): needed for {kind.use}"
+        missing = f"{kind.what} is not installed (no {kind.plural} of {kind.api}): needed for {kind.use}"
         if name in present:
             yield _find.ok(name, f"{kind.what}: {kind.plural} of {kind.api}")
         elif name in needed:
@@ -229,14 +229,14 @@ def _check_rights(authorization: Any, namespace: str, present: Collection[str], 
         refused = [each for each in wanted if not _may(authorization, namespace, each, account)]
         if refused:
             yield _find.wrong(
-                f"rights: {subject}",
-                f"{whose} may not {_listed(refused)} in {namespace}",
+                f"permissions: {subject}",
+                f"{whose} cannot {_listed(refused)} in {namespace}",
                 f"kubectl create rolebinding taxi-pipeline -n {namespace} --clusterrole=edit "
                 + (f"--serviceaccount={namespace}:{account}" if account else "--user=…")
-                + ", and a role for kinds that `edit` leaves out",
+                + ", and a role for kinds that `edit` does not cover",
             )
         else:
-            yield _find.ok(f"rights: {subject}", f"{whose} may do all that it takes in {namespace}")
+            yield _find.ok(f"permissions: {subject}", f"{whose} can do everything necessary in {namespace}")
 
 
 def _listed(refused: Sequence[tuple[str, str, str]]) -> str:
@@ -266,5 +266,5 @@ def _may(authorization: Any, namespace: str, wanted: tuple[str, str, str], accou
 
 
 def _groups(namespace: str) -> list[str]:
-    """The groups that every service account of a namespace is in."""
+    """Return the groups that every service account of a namespace belongs to."""
     return ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]

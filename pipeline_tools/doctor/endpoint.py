@@ -10,10 +10,10 @@ import requests
 from pipeline_tools.doctor.finding import Finding, Findings
 
 TIMEOUT = 10.0
-"""Seconds for one answer."""
+"""Seconds for one request."""
 
 SERVED = "2.17"
-"""The version of KFP's backend whose code checks our packages in the tests."""
+"""The version of KFP's backend that the tests check packages with."""
 
 _find = Findings("endpoint")
 
@@ -22,7 +22,7 @@ def check_endpoint(endpoint: str, token: str = "") -> Iterator[Finding]:
     """Check that Kubeflow Pipelines answers.
 
     Args:
-        endpoint: URL under which its API, or its UI, is reached.
+        endpoint: URL of its API or its UI.
         token: A bearer token to send; never shown.
 
     Yields:
@@ -36,21 +36,21 @@ def check_endpoint(endpoint: str, token: str = "") -> Iterator[Finding]:
         yield health
         return
     if health.get("apiServerReady") is False:  # the UI answers for an API server that is down
-        yield _find.wrong("api", f"{base}: the UI answers, its API server does not", "kubectl get pods -n kubeflow")
+        yield _find.wrong("api", f"{base}: the UI answers, but its API server does not", "kubectl get pods -n kubeflow")
         return
-    users = "many users: name a namespace when you submit" if health.get("multi_user") else "a single user"
+    users = "multiple users: give a namespace when you submit" if health.get("multi_user") else "a single user"
     yield _find.ok("api", f"Kubeflow Pipelines v2 answers at {base}, for {users}")
     version = _version_in(health) or _version_in(_get(f"{base}/apis/v1beta1/healthz", headers))
     if not version:
-        yield _find.advice("version", "it does not tell its version", f"see that it is {SERVED} or newer")
+        yield _find.advice("version", "it does not report its version", f"make sure that it is {SERVED} or newer")
     elif _number(version) < _number(SERVED):
-        yield _find.advice("version", f"{version}: the tests know {SERVED}", "upgrade Kubeflow Pipelines")
+        yield _find.advice("version", f"{version}: tested with {SERVED}", "upgrade Kubeflow Pipelines")
     else:
         yield _find.ok("version", version)
 
 
 def _version_in(health: dict[str, Any] | Finding) -> str:
-    """Find the version: the UI tells it, and some API servers by the older path."""
+    """Find the version: the UI reports it, and some API servers at the older path."""
     return "" if isinstance(health, Finding) else str(health.get("apiServerTagName") or health.get("tag_name") or "")
 
 
@@ -64,14 +64,14 @@ def _get(url: str, headers: dict[str, str]) -> dict[str, Any] | Finding:
     if response.status_code in (301, 302, 303, 307, 308, 401, 403):
         where = response.headers.get("Location", "").split("?")[0]
         told = f"{response.status_code}{f' to {where}' if where else ''}"
-        return _find.wrong("api", f"{url} wants you to log in ({told})", "give a token: --token-file FILE")
+        return _find.wrong("api", f"{url} requires a login ({told})", "give a token: --token-file FILE")
     try:
         found = response.json()
     except ValueError:
         found = None
     if response.status_code != 200 or not isinstance(found, dict):
         return _find.wrong(
-            "api", f"{url} answers {response.status_code}, and not as Kubeflow Pipelines v2 does", "check the URL"
+            "api", f"{url} answers {response.status_code}, but not like Kubeflow Pipelines v2", "check the URL"
         )
     return found
 

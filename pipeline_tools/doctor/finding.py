@@ -7,27 +7,27 @@ from enum import Enum
 
 
 class Level(str, Enum):
-    """How good or bad it is."""
+    """How serious a finding is."""
 
     OK = "ok"
     ADVICE = "advice"
-    """Works, or is not needed by everyone; could be better."""
+    """It works, or not everyone needs it, but it could be better."""
     WRONG = "wrong"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's.
+    """One line of the doctor's output.
 
     Attributes:
-        place: What was looked at: ``machine``, ``cluster``, ``project``, ``image`` or ``endpoint``.
-        subject: Which part of it.
-        level: How it is.
+        area: What was checked: ``machine``, ``cluster``, ``project``, ``image`` or ``endpoint``.
+        subject: The part that was checked.
+        level: How serious it is.
         text: What was found.
-        remedy: What to do; empty where nothing is to be done.
+        remedy: What to do; empty if there is nothing to do.
     """
 
-    place: str
+    area: str
     subject: str
     level: Level
     text: str
@@ -35,23 +35,23 @@ class Finding:
 
 
 class Findings:
-    """Makes the findings of one place.
+    """Creates the findings of one area.
 
     Args:
-        place: Its name.
+        area: Its name.
     """
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, area: str) -> None:
+        self._area = area
 
     def ok(self, subject: str, text: str) -> Finding:
-        """Say that something is as it must be."""
-        return Finding(self._place, subject, Level.OK, text)
+        """Report that something is as it should be."""
+        return Finding(self._area, subject, Level.OK, text)
 
     def advice(self, subject: str, text: str, remedy: str) -> Finding:
-        """Say what could be better."""
-        return Finding(self._place, subject, Level.ADVICE, text, remedy)
+        """Report what could be better."""
+        return Finding(self._area, subject, Level.ADVICE, text, remedy)
 
     def wrong(self, subject: str, text: str, remedy: str) -> Finding:
-        """Say what is wrong."""
-        return Finding(self._place, subject, Level.WRONG, text, remedy)
+        """Report what is wrong."""
+        return Finding(self._area, subject, Level.WRONG, text, remedy)

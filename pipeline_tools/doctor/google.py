@@ -59,7 +59,7 @@ def check_credentials() -> Finding:
     path = Path(folder) / "application_default_credentials.json"
     if path.is_file():
         return _machine.ok("credentials", f"Google Cloud: {path}")
-    return _machine.advice("credentials", "none for Google Cloud in a file: needed for `cloud` modes", LOG_IN)
+    return _machine.advice("credentials", "no file with Google Cloud credentials: needed for `cloud` modes", LOG_IN)
 
 
 def check_project(project: str, bucket: str) -> Iterator[Finding]:
@@ -86,17 +86,17 @@ def check_project(project: str, bucket: str) -> Iterator[Finding]:
         if bucket:
             yield from _check_bucket(session, bucket.removeprefix("gs://").partition("/")[0])
     except exceptions.DefaultCredentialsError:
-        yield _find.wrong("credentials", "there are none", LOG_IN)
+        yield _find.wrong("credentials", "no Google Cloud credentials found", LOG_IN)
     except exceptions.RefreshError as error:
-        yield _find.wrong("credentials", f"Google refuses them: {_first_line(error)}", LOG_IN)
+        yield _find.wrong("credentials", f"Google rejects the credentials: {_first_line(error)}", LOG_IN)
     except (RequestException, exceptions.TransportError) as error:
         yield _find.wrong(
-            "network", f"Google's services do not answer: {_first_line(error)}", "check the proxy's settings"
+            "network", f"Google's services do not answer: {_first_line(error)}", "check the proxy settings"
         )
 
 
 def access_token() -> str:
-    """Get a token of the application's credentials; empty where there are none.
+    """Return a token of the application default credentials; empty if there are none.
 
     Returns:
         The token. It must not be shown.
@@ -118,7 +118,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _refused(response: Any) -> str:
-    """Google's own words for an answer that is not the one asked for."""
+    """Return Google's message for a failed request."""
     try:
         return f"{response.status_code}: {response.json()['error']['message']}"
     except (ValueError, KeyError, TypeError):
@@ -131,17 +131,17 @@ def _check_apis(session: Any, project: str) -> Iterator[Finding]:
     response = session.get(url, params=names, timeout=TIMEOUT)
     if response.status_code != 200:
         yield _find.advice(
-            "apis", f"cannot be listed: {_refused(response)}", "roles/serviceusage.serviceUsageViewer lets you look"
+            "apis", f"cannot be listed: {_refused(response)}", "grant roles/serviceusage.serviceUsageViewer"
         )
         return
     states = {each["name"].rpartition("/")[2]: each.get("state") for each in response.json().get("services", [])}
     off = [api for api in APIS if states.get(api) != "ENABLED"]
     for api in off:
         yield _find.advice(
-            "apis", f"{api} is off: needed for {APIS[api]}", f"gcloud services enable {api} --project {project}"
+            "apis", f"{api} is not enabled: needed for {APIS[api]}", f"gcloud services enable {api} --project {project}"
         )
     if not off:
-        yield _find.ok("apis", f"all {len(APIS)} that any part uses are on in {project}")
+        yield _find.ok("apis", f"all {len(APIS)} APIs that any step uses are enabled in {project}")
 
 
 def _check_permissions(session: Any, project: str) -> Iterator[Finding]:
@@ -149,8 +149,8 @@ def _check_permissions(session: Any, project: str) -> Iterator[Finding]:
     response = session.post(url, json={"permissions": list(PERMISSIONS)}, timeout=TIMEOUT)
     if response.status_code != 200:
         yield _find.wrong(
-            "rights",
-            f"{project} cannot be asked: {_refused(response)}",
+            "permissions",
+            f"permissions in {project} cannot be read: {_refused(response)}",
             f"check the id, and: gcloud services enable cloudresourcemanager.googleapis.com --project {project}",
         )
         return
@@ -161,12 +161,12 @@ def _check_permissions(session: Any, project: str) -> Iterator[Finding]:
             missing.setdefault(role, []).append(permission)
     for role, permissions in missing.items():
         yield _find.advice(
-            "rights",
+            "permissions",
             f"you lack {', '.join(permissions)} in {project}",
             f"gcloud projects add-iam-policy-binding {project} --member=… --role={role}",
         )
     if not missing:
-        yield _find.ok("rights", f"you may do all that any part does in {project}")
+        yield _find.ok("permissions", f"you have all permissions that any step needs in {project}")
 
 
 def _check_bucket(session: Any, bucket: str) -> Iterator[Finding]:
@@ -175,7 +175,7 @@ def _check_bucket(session: Any, bucket: str) -> Iterator[Finding]:
     response = session.get(f"{url}/iam/testPermissions", params=wanted, timeout=TIMEOUT)
     if response.status_code == 404:
         yield _find.wrong(
-            "bucket", f"there is no gs://{bucket}", f"gcloud storage buckets create gs://{bucket} --location=…"
+            "bucket", f"gs://{bucket} does not exist", f"gcloud storage buckets create gs://{bucket} --location=…"
         )
         return
     if response.status_code != 200:
@@ -190,5 +190,5 @@ def _check_bucket(session: Any, bucket: str) -> Iterator[Finding]:
         )
         return
     where = session.get(url, params={"fields": "location"}, timeout=TIMEOUT)
-    place = f" in {where.json().get('location', '')}" if where.status_code == 200 else ""
-    yield _find.ok("bucket", f"gs://{bucket}{place}: objects can be written, read, listed and deleted")
+    location = f" in {where.json().get('location', '')}" if where.status_code == 200 else ""
+    yield _find.ok("bucket", f"gs://{bucket}{location}: objects can be written, read, listed and deleted")

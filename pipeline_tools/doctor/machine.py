@@ -1,4 +1,4 @@
-"""The machine: its Python, what is installed, and its room."""
+"""The machine: its Python, disk, memory and processors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from pipeline_tools.doctor.finding import Finding, Findings
 
 DISK = 2.0
-"""GB that runs and the temporary files of their steps should find free: one run of workflow1 leaves far less."""
+"""GB that should be free for runs and temporary files; one run of workflow1 needs far less."""
 
 MEMORY = 4.0
-"""GB: two steps at a time, each with TensorFlow and a few hundred thousand trips."""
+"""GB for two concurrent steps, each with TensorFlow and a few hundred thousand trips."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 _UNLIMITED = 1 << 60  # version 1 of cgroups says "no limit" by a number above this
@@ -23,10 +23,10 @@ _find = Findings("machine")
 
 
 def check_machine(directory: Path) -> Iterator[Finding]:
-    """Check this machine, but for what is installed (``packages``).
+    """Check this machine, except for what is installed (see ``packages``).
 
     Args:
-        directory: Where runs will lie; need not exist.
+        directory: Where runs will be stored; need not exist.
 
     Yields:
         What was found.
@@ -34,11 +34,11 @@ def check_machine(directory: Path) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield _find.ok("python", f"{version} at {sys.executable}")
     yield from _bytecode()
-    places = dict.fromkeys([_existing(directory.absolute()), Path(tempfile.gettempdir())])
-    for place in places:
-        yield _disk(place)
+    paths = dict.fromkeys([_existing(directory.absolute()), Path(tempfile.gettempdir())])
+    for path in paths:
+        yield _disk(path)
     yield _memory()
-    yield _find.ok("processors", f"{len(_processors())}: as many steps run at a time")
+    yield _find.ok("processors", f"{len(_processors())}: as many steps run concurrently")
 
 
 def _processors() -> list[int]:
@@ -57,41 +57,43 @@ def _bytecode() -> Iterator[Finding]:
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         yield _find.advice(
             "bytecode",
-            "PYTHONDONTWRITEBYTECODE is set: imports take two to three times as long, in every step",
+            "PYTHONDONTWRITEBYTECODE is set: imports take two to three times as long in every step",
             "unset PYTHONDONTWRITEBYTECODE",
         )
     else:
-        yield _find.ok("bytecode", "Python keeps compiled modules")
+        yield _find.ok("bytecode", "Python caches compiled modules")
 
 
-def _disk(place: Path) -> Finding:
-    free = shutil.disk_usage(place).free / 1e9
-    if not os.access(place, os.W_OK):
-        return _find.wrong("disk", f"{place} cannot be written to", f"chmod u+w {place}, or name another --directory")
+def _disk(path: Path) -> Finding:
+    free = shutil.disk_usage(path).free / 1e9
+    if not os.access(path, os.W_OK):
+        return _find.wrong("disk", f"{path} cannot be written to", f"chmod u+w {path}, or name another --directory")
     if free < DISK:
-        return _find.wrong("disk", f"{free:.1f} GB free at {place}", f"free {DISK - free:.1f} GB or more there")
-    return _find.ok("disk", f"{free:.1f} GB free at {place}")
+        return _find.wrong("disk", f"{free:.1f} GB free at {path}", f"free {DISK - free:.1f} GB or more there")
+    return _find.ok("disk", f"{free:.1f} GB free at {path}")
 
 
 def _memory() -> Finding:
     free, limited = available_memory()
     if free is None:
-        return _find.advice("memory", "this system does not say how much is free", f"see that {MEMORY:.0f} GB are free")
+        return _find.advice(
+            "memory", "this system does not report free memory", f"make sure that {MEMORY:.0f} GB are free"
+        )
     text = f"{free / 1e9:.1f} GB free" + (" within this container's limit" if limited else "")
     if free / 1e9 < MEMORY:
-        return _find.wrong("memory", text, f"give it {MEMORY:.0f} GB, or run one step at a time: run --parallelism 1")
+        return _find.wrong("memory", text, f"provide {MEMORY:.0f} GB, or run one step at a time: run --parallelism 1")
     return _find.ok("memory", text)
 
 
 def available_memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -> tuple[int | None, bool]:
-    """Tell how much memory a process could still take.
+    """Return how much memory is available to a process.
 
     Args:
         meminfo: Linux's account of the machine.
         cgroup: Linux's account of this container.
 
     Returns:
-        Bytes (None where the system does not tell), and whether a container's limit is what bounds them.
+        Bytes (None if the system does not report them), and whether a container's limit bounds them.
     """
     free = None
     if meminfo.is_file():

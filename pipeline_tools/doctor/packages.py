@@ -1,4 +1,4 @@
-"""What is installed, against what this package asks for and what its tests ran with."""
+"""What is installed, compared with the requirements and the tested versions."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipeline_tools.errors import InputError
 
 NAME = "taxi-pipeline"
 USES = {
-    "local": "to run steps here",
-    "serve": "to serve models and ask them",
+    "local": "to run steps on this machine",
+    "serve": "to serve models and request predictions",
     "cloud": "for Vertex AI",
 }
-"""The extras that users want, and what for."""
+"""The extras for users, and what they are for."""
 
 _SHOWN = 5
 _find = Findings("machine")
 
 
 def check_packages(constraints: Path | None) -> Iterator[Finding]:
-    """Check this package, its extras, and the versions behind them.
+    """Check this package, its extras, and their versions.
 
     Args:
         constraints: The tested versions; by default the `constraints.txt` of the source tree this runs from, if any.
@@ -36,13 +36,13 @@ def check_packages(constraints: Path | None) -> Iterator[Finding]:
         What was found.
 
     Raises:
-        InputError: There is no such file, or it cannot be understood.
+        InputError: The file does not exist or is invalid.
     """
     try:
         metadata = importlib.metadata.metadata(NAME)
     except importlib.metadata.PackageNotFoundError:
         yield _find.wrong(
-            NAME, "runs from sources that were never installed", "pip install -e '.[local]', or make setup"
+            NAME, "runs from a source tree that is not installed", "pip install -e '.[local]', or make setup"
         )
         return
     yield _find.ok(NAME, metadata["Version"])
@@ -73,7 +73,7 @@ def _installed(name: str) -> str | None:
 
 
 def _group(subject: str, wanted: list[Requirement], use: str) -> Iterator[Finding]:
-    """Judge the requirements of the package itself (no use given) or of an extra."""
+    """Check the requirements of the package itself (no use given) or of an extra."""
     found = {each: _installed(each.name) for each in wanted}
     missing = [each.name for each, version in found.items() if version is None]
     others = [
@@ -87,7 +87,7 @@ def _group(subject: str, wanted: list[Requirement], use: str) -> Iterator[Findin
     elif missing:
         yield _find.wrong(subject, f"{_first(missing)} not installed", install)
     if not missing and not others:
-        yield _find.ok(subject, f"installed{f', {use}' if use else ''}: {len(wanted)} packages in their ranges")
+        yield _find.ok(subject, f"installed{f', {use}' if use else ''}: {len(wanted)} packages within their ranges")
 
 
 def _fits(requirement: Requirement, version: str | None) -> bool:
@@ -108,7 +108,7 @@ def constrained_versions(constraints: Path) -> dict[str, str]:
         Canonical name -> version.
 
     Raises:
-        InputError: There is no such file, or a line is something else.
+        InputError: The file does not exist, or a line is not of this form.
     """
     try:
         lines = constraints.read_text(encoding="utf-8").splitlines()
@@ -137,4 +137,4 @@ def _against(constraints: Path) -> Finding:
         return _find.advice(
             "versions", f"{len(other)} of {len(found)} differ: {_first(other)}", f"pip install -c {constraints} …"
         )
-    return _find.ok("versions", f"all {len(found)} are those of {constraints.name}")
+    return _find.ok("versions", f"all {len(found)} match {constraints.name}")

@@ -1,4 +1,4 @@
-"""The image of the steps: whether a cluster could pull it, as far as its registry tells."""
+"""The image of the steps: whether its registry has it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline_tools.doctor.finding import Finding, Findings
 from pipeline_tools.errors import InputError
 
 TIMEOUT = 10.0
-"""Seconds for one answer."""
+"""Seconds for one request."""
 
 _MANIFESTS = ", ".join(
     (
@@ -33,7 +33,7 @@ _find = Findings("image")
 
 
 def check_image(image: str) -> Iterator[Finding]:
-    """Check that an image is where its name says.
+    """Check that an image is in its registry.
 
     Args:
         image: ``registry/name:tag`` or ``…@sha256:…``.
@@ -42,7 +42,7 @@ def check_image(image: str) -> Iterator[Finding]:
         What was found.
 
     Raises:
-        InputError: That is no name of an image.
+        InputError: It is not the name of an image.
     """
     found = _REFERENCE.fullmatch(image)
     if found is None:
@@ -52,7 +52,7 @@ def check_image(image: str) -> Iterator[Finding]:
     if host is None:
         yield _find.wrong(
             "name",
-            f"{image} names no registry: a cluster looks for it on Docker Hub",
+            f"{image} names no registry, so a cluster would look for it on Docker Hub",
             "make image IMAGE=REGISTRY/taxi-pipeline-python:TAG, push it, then compile --image with that name",
         )
         return
@@ -61,15 +61,15 @@ def check_image(image: str) -> Iterator[Finding]:
     try:
         response = _ask(url, host)
     except requests.RequestException as error:
-        yield _find.wrong("registry", f"{host} does not answer: {_reason(error)}", "check the name, and the network")
+        yield _find.wrong("registry", f"{host} does not answer: {_reason(error)}", "check the name and the network")
         return
     if response.status_code == 200:
         digest = response.headers.get("Docker-Content-Digest", "")
-        yield _find.ok("manifest", f"{image} is there{f': {digest}' if digest else ''}")
+        yield _find.ok("manifest", f"{image} exists{f': {digest}' if digest else ''}")
         if reference == "latest":
-            yield _find.advice("tag", "latest changes under a running pipeline", "name a version or a digest")
+            yield _find.advice("tag", "latest can change while a pipeline runs", "use a version or a digest")
     elif response.status_code in (401, 403):
-        yield _find.wrong("registry", f"{host} does not let you read {name}", _how_to_log_in(host))
+        yield _find.wrong("registry", f"{host} denies access to {name}", _how_to_log_in(host))
     elif response.status_code == 404:
         yield _find.wrong("manifest", f"{host} has no {name}:{reference}", f"make image IMAGE={image}, then push it")
     else:
@@ -79,7 +79,7 @@ def check_image(image: str) -> Iterator[Finding]:
 
 
 def _ask(url: str, host: str) -> requests.Response:
-    """Ask for a manifest; where the registry wants a token, get one as it says."""
+    """Request a manifest; if the registry wants a token, get one as it says."""
     headers = {"Accept": _MANIFESTS}
     response = requests.head(url, headers=headers, timeout=TIMEOUT)
     challenge = response.headers.get("WWW-Authenticate", "")
@@ -102,7 +102,7 @@ def _ask(url: str, host: str) -> requests.Response:
 
 
 def _credentials(host: str) -> tuple[str, str] | None:
-    """Find what to log in with: Docker's own file, or for Google's registries the application's credentials."""
+    """Find credentials: in Docker's configuration, or for Google's registries the application default credentials."""
     path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     try:
         known: Any = json.loads(path.read_text(encoding="utf-8"))

@@ -42,7 +42,7 @@ class Shown(Protocol):
         """Name of the pipeline."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where everything of it is found."""
 
     @property
@@ -91,7 +91,7 @@ class _Lines:
         if step is None:
             if not self._begun:
                 self._begun = True
-                self._print(f"{result.pipeline} started in {result.place}")
+                self._print(f"{result.pipeline} started in {result.location}")
             return
         before = self._shown.get(step.name)
         if before == (step.status, step.attempts):

@@ -151,8 +151,8 @@ class RunResult:
     remote: str = ""
 
     @property
-    def place(self) -> str:
-        """Where everything lies, as text."""
+    def location(self) -> str:
+        """The run directory, as text."""
         return str(self.run_dir)
 
     def artifact(self, step: str, output: str) -> Artifact:

@@ -1,4 +1,4 @@
-"""Reach a Kubeflow Pipelines service, and keep what proves who we are out of everything that is said."""
+"""Connect to a Kubeflow Pipelines service, and keep credentials out of every message."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from pipeline_tools.errors import InputError, ServiceError
 ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
 """The environment variable that kfp.Client reads, too."""
 
-_TIMEOUT = (10, 120)  # seconds to connect, and to wait for an answer: without, a silent server is waited for for ever
-_SHORTEST = 6  # characters of a cookie that can be a secret; a flag such as `a=1` is none
-_LONGEST = 2000  # characters of what a service says
+_TIMEOUT = (10, 120)  # seconds to connect, and to wait for an answer: without a limit, a silent server blocks forever
+_SHORTEST = 6  # characters of a cookie that can be a secret; a flag such as `a=1` is not one
+_LONGEST = 2000  # characters of a service's message that are shown
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,19 +38,19 @@ class Access:
     """How to reach a Kubeflow Pipelines service; what `kfp.Client` takes, with files for what is secret.
 
     Attributes:
-        endpoint: Its URL; default that in ``KF_PIPELINES_ENDPOINT``. May be left out inside a cluster, and with
+        endpoint: URL of the service. Default: ``KF_PIPELINES_ENDPOINT``. Optional inside a cluster and with
             `kube_context`.
         token: A bearer token.
-        token_file: A file with a bearer token. It is read for each request, so that it may be renewed.
+        token_file: A file with a bearer token. It is read for each request, so it may be renewed.
         cookies: The ``Cookie`` header, as a browser sends it after logging in.
         client_id: Client ID of Identity-Aware Proxy.
         other_client_id: Client ID of a desktop application that asks for the user's consent.
-        other_client_secret: Its secret.
+        other_client_secret: Secret of that client.
         proxy: URL of an HTTP proxy.
         ssl_ca_cert: File with the certificate authorities to trust.
         verify_ssl: Whether to check the server's certificate.
         kube_context: A context of the kubeconfig file, to go through the Kubernetes API.
-        ui_host: Where the user interface answers, where that is elsewhere.
+        ui_host: URL of the user interface, if it differs from the endpoint.
     """
 
     endpoint: str | None = None
@@ -71,18 +71,18 @@ class Access:
 
 
 class Connection:
-    """A `kfp.Client` that was reached, and the errors of everything that is asked of it.
+    """A connected `kfp.Client`, with errors that are safe to show.
 
     Args:
         access: How to reach the service.
 
     Attributes:
         client: The client.
-        ui: URL of the user interface; empty where it is not known.
+        ui: URL of the user interface; empty if unknown.
 
     Raises:
-        InputError: What was given cannot be used.
-        ServiceError: The service cannot be reached, or does not let us in.
+        InputError: An argument cannot be used.
+        ServiceError: The service cannot be reached or denies access.
     """
 
     def __init__(self, access: Access) -> None:
@@ -95,8 +95,8 @@ class Connection:
             self._secrets.add(urlsplit(access.proxy).password)
         self._where = endpoint or "the cluster's Kubeflow Pipelines service"
         self.ui = _page(access.ui_host or os.environ.get("KF_PIPELINES_UI_ENDPOINT") or endpoint)
-        with self.asking("reaching the service"), _output_to(sys.stderr), warnings.catch_warnings():
-            # Not our user's business: which versions of the service this client was written for.
+        with self.request("reaching the service"), _output_to(sys.stderr), warnings.catch_warnings():
+            # The client warns about the versions of the service that it was written for.
             warnings.simplefilter("ignore", FutureWarning)
             self.client: Any = _Client(
                 self._secrets,
@@ -116,11 +116,11 @@ class Connection:
             self.client.get_kfp_healthz()
 
     @contextlib.contextmanager
-    def asking(self, what: str) -> Iterator[None]:
-        """Turn what goes wrong inside the block into a `ServiceError` without a secret in it.
+    def request(self, what: str) -> Iterator[None]:
+        """Turn errors inside the block into a `ServiceError` that contains no secret.
 
         Args:
-            what: What is being done, for the message.
+            what: What is being requested, for the message.
         """
         try:
             with _output_to(io.StringIO()):  # the client prints links of its own
@@ -142,16 +142,16 @@ class Connection:
             raise ServiceError(message[:_LONGEST], getattr(error, "status", None) or None) from None
 
     def page(self, path: str) -> str:
-        """Give the link of a page of the user interface; empty where that is not known."""
+        """Return the link to a page of the user interface; empty if its URL is unknown."""
         return f"{self.ui}/#/{path}" if self.ui else ""
 
     def hide(self, text: str) -> str:
-        """Take every secret out of a text."""
+        """Replace every secret in a text by asterisks."""
         return self._secrets.hide(text)
 
 
 class _Client(kfp.Client):
-    """The client, asking for the service's health once, not five times with a traceback and five seconds each."""
+    """A client that checks the service's health once, instead of five times with a traceback and five seconds each."""
 
     def __init__(self, secrets: _Secrets, **options: Any) -> None:
         self._secrets = secrets
@@ -159,10 +159,10 @@ class _Client(kfp.Client):
         super().__init__(**options)
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:  # noqa: ARG002
-        """Ask the service whether it is well; the first thing that is sent."""
+        """Check the health of the service; this is the first request."""
         if self._health is None:
             api = self._healthz_api.api_client
-            # Secrets that the client found by itself: in its context file, or by asking Google.
+            # Secrets that the client found itself: in its context file, or from Google.
             header = self._context_setting.get("client_authentication_header_value")
             self._secrets.add(*api.configuration.api_key.values(), api.cookie, header)
             _guard_requests(api)
@@ -171,7 +171,7 @@ class _Client(kfp.Client):
 
 
 class _TokenFile(TokenCredentialsBase):
-    """A bearer token that is read anew for each request."""
+    """A bearer token that is read again for each request."""
 
     def __init__(self, path: str | os.PathLike[str], secrets: _Secrets) -> None:
         self._path = Path(path)
@@ -187,13 +187,13 @@ class _TokenFile(TokenCredentialsBase):
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{self._path}: cannot read a token: {getattr(error, 'strerror', error)}") from None
         if not token:
-            raise InputError(f"{self._path}: the file holds no token")
+            raise InputError(f"{self._path}: the file is empty; it must contain a bearer token")
         self._secrets.add(token)
         return token
 
 
 class _Secrets:
-    """What must not be said."""
+    """Texts that must not be shown."""
 
     def __init__(self) -> None:
         self._forms: set[str] = set()
@@ -202,7 +202,7 @@ class _Secrets:
         for secret in secrets:
             plain = (secret or "").strip()
             plain = plain.removeprefix("Bearer ")
-            if plain and plain != "placeholder":  # kfp's word for a token that is yet to be read
+            if plain and plain != "placeholder":  # what kfp uses before it has read a token
                 coded = base64.b64encode(plain.encode()).decode()
                 self._forms |= {plain, quote(plain, safe=""), json.dumps(plain)[1:-1], coded}
 
@@ -214,7 +214,7 @@ class _Secrets:
 
 @contextlib.contextmanager
 def _output_to(file: TextIO) -> Iterator[None]:
-    """Lead standard output elsewhere; not in other threads than the first, which share it."""
+    """Redirect standard output, in the main thread only: all threads share it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -231,28 +231,28 @@ def _endpoint(access: Access) -> str:
         if "KUBERNETES_SERVICE_HOST" in os.environ:
             return ""
         raise InputError(
-            f"no service to submit to: give --endpoint URL, set {ENDPOINT_VARIABLE}, or name a context of your "
-            "kubeconfig by --kube-context. `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80` brings one to "
-            "http://localhost:8080"
+            f"no Kubeflow Pipelines service given: use --endpoint URL, set {ENDPOINT_VARIABLE}, or choose a kubeconfig "
+            "context with --kube-context. `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80` makes one "
+            "available at http://localhost:8080"
         )
     if "://" not in endpoint:
         endpoint = f"https://{endpoint}"
     parts = urlsplit(endpoint)
     if parts.username or parts.password:
         raise InputError(
-            f"{_without_user(endpoint)}: the URL holds a user or password, which is not sent: use a token or cookies"
+            f"{_without_user(endpoint)}: the URL contains a user or password, which is not sent; use a token or cookies"
         )
     try:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port >= 0)
     except ValueError:
         valid = False
     if not valid:
-        raise InputError(f"{endpoint!r} is no URL of a service; write it as https://host/pipeline")
+        raise InputError(f"{endpoint!r} is not the URL of a service; write it as https://host/pipeline")
     return _page(endpoint)
 
 
 def _check_context(name: str) -> None:
-    """Check that a context exists: the client would ask localhost otherwise."""
+    """Check that a context exists; the client would otherwise connect to localhost."""
     from kubernetes import config
 
     try:
@@ -264,7 +264,7 @@ def _check_context(name: str) -> None:
 
 
 def _page(url: str | None) -> str:
-    """Give a URL without what a browser's address has after it: ``/#/pipelines`` and the like."""
+    """Return a URL without the part that only the browser needs, such as ``/#/pipelines``."""
     if not url:
         return ""
     parts = urlsplit(url if "://" in url else f"https://{url}")
@@ -280,12 +280,12 @@ def _file(path: str | os.PathLike[str] | None, what: str) -> str | None:
     if path is None:
         return None
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file of {what}")
+        raise InputError(f"{path}: no such file ({what})")
     return str(path)
 
 
 def _guard_requests(api: Any) -> None:
-    """Give each request a time limit, and refuse a page for people where the API should answer."""
+    """Give each request a time limit, and reject an HTML page where the API should answer."""
     request = api.request
 
     @functools.wraps(request)
@@ -294,12 +294,12 @@ def _guard_requests(api: Any) -> None:
         try:
             answer = request(*arguments, **options)
         except kfp_server_api.ApiException as error:
-            error.body = error.body or b""  # the client decodes it, also where there is none
+            error.body = error.body or b""  # the client decodes it even if there is none
             raise
         if "html" in (answer.getheader("content-type") or ""):
             raise ServiceError(
-                "a page for people answers, not the API. Either this asks to log in (give a token or cookies), or the "
-                "URL is not that of the Pipelines service (in Kubeflow it ends in /pipeline)"
+                "the answer is an HTML page, not the API. Either log in (--token-file, --cookies-file), or correct the "
+                "URL: in Kubeflow, that of the Pipelines service ends in /pipeline"
             )
         return answer
 
@@ -307,9 +307,9 @@ def _guard_requests(api: Any) -> None:
 
 
 _HINTS = {
-    401: "it does not know who asks: give a valid token (--token-file) or cookies (--cookies-file)",
-    403: "who asks may not do that: ask for the right, or name a --namespace of your own",
-    413: "something between here and the service takes no upload of this size",
+    401: "not authenticated: give a valid token (--token-file) or cookies (--cookies-file)",
+    403: "permission denied: ask for access, or choose a --namespace of your own",
+    413: "a proxy in front of the service rejects uploads of this size",
 }
 
 
@@ -321,14 +321,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
         return _reason(error.reason)
     if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return f"cannot connect ({str(error).rpartition(': ')[2]}); is the URL right, and a port-forward still open?"
+        return f"cannot connect ({str(error).rpartition(': ')[2]}); check the URL and the port-forward"
     if isinstance(error, kfp_server_api.ApiException):
         return str(error.reason)
     return str(error) or type(error).__name__
 
 
 def _said(body: Any) -> str:
-    """Read the message out of what a service answers: JSON in three dialects, or text."""
+    """Extract the message from a response: JSON in three dialects, or text."""
     text = body.decode("utf-8", errors="replace") if isinstance(body, bytes) else str(body or "")
     with contextlib.suppress(ValueError):
         answer = json.loads(text)

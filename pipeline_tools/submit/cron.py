@@ -1,4 +1,4 @@
-"""Cron expressions: the five fields that people write, the six that Kubeflow Pipelines reads."""
+"""Cron expressions: five fields as people write them, six as Kubeflow Pipelines reads them."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _ZONE = re.compile(r"(?:CRON_)?TZ=\S+\s+")
 def six_fields(expression: str) -> str:
     """Check a cron expression and write it as Kubeflow Pipelines reads it.
 
-    Its parser takes five fields, too, but as second, minute, hour, day and month: ``0 9 * * 1`` would not mean Monday
-    at nine.
+    Its parser also accepts five fields, but reads them as second, minute, hour, day and month: ``0 9 * * 1`` would not
+    mean Monday at nine.
 
     Args:
         expression: Five fields as in crontab, six with seconds in front, or ``@daily`` and the like, or ``@every 2h``.
 
     Returns:
-        Six fields, or what began with ``@``, as it was.
+        Six fields, or the alias that begins with ``@``, unchanged.
 
     Raises:
-        InputError: It is no cron expression; the message names the field.
+        InputError: It is not a cron expression; the message names the field.
     """
     text = " ".join(expression.split())
     if text.startswith("@"):
         if text in _ALIASES or re.fullmatch(r"@every (\d+(\.\d+)?(h|m|s))+", text):
             return text
-        raise InputError(f"cron {expression!r}: there are {', '.join(_ALIASES)} and, for example, @every 2h30m")
+        raise InputError(f"cron {expression!r}: write {', '.join(_ALIASES)} or, for example, @every 2h30m")
     if _ZONE.match(text):
-        raise InputError(f"cron {expression!r}: Kubeflow Pipelines takes no time zone; its own is set in the cluster")
+        raise InputError(f"cron {expression!r}: Kubeflow Pipelines accepts no time zone; it uses the cluster's")
     fields = text.split()
     if len(fields) == 5:
         fields = ["0", *fields]
@@ -55,7 +55,9 @@ def six_fields(expression: str) -> str:
         for part in value.split(","):
             if not _fits(part, low, high, names):
                 words = f" or {names[0]} to {names[-1]}" if names else ""
-                raise InputError(f"cron {expression!r}: {part!r} is no {name}: {low} to {high}{words}, *, a-b or */n")
+                raise InputError(
+                    f"cron {expression!r}: {part!r} is not a valid {name}; write {low} to {high}{words}, *, a-b or */n"
+                )
     return " ".join(fields)
 
 
@@ -63,22 +65,22 @@ def five_fields(expression: str) -> str:
     """Check a cron expression and write it as Vertex AI reads it.
 
     Args:
-        expression: As for `six_fields`, with seconds only if they are 0; a time zone may stand in front
+        expression: As for `six_fields`, with seconds only if they are 0; a time zone may precede them
             (``TZ=Europe/Berlin 0 9 * * 1``).
 
     Returns:
-        Five fields, with the time zone where one was given.
+        Five fields, preceded by the time zone if one was given.
 
     Raises:
-        InputError: It is no cron expression, or Vertex AI cannot keep it.
+        InputError: It is not a cron expression, or Vertex AI does not support it.
     """
     zone = _ZONE.match(expression.strip())
     text = six_fields(expression.strip()[zone.end() :] if zone else expression)
     if text.startswith("@"):
-        raise InputError(f"cron {expression!r}: Vertex AI takes five fields (minute hour day month weekday)")
+        raise InputError(f"cron {expression!r}: Vertex AI needs five fields (minute hour day month weekday)")
     second, *fields = text.split()
     if second != "0":
-        raise InputError(f"cron {expression!r}: Vertex AI starts runs at full minutes; the second must be 0")
+        raise InputError(f"cron {expression!r}: Vertex AI starts runs on the minute; the second must be 0")
     return (zone.group().strip() + " " if zone else "") + " ".join("*" if each == "?" else each for each in fields)
 
 

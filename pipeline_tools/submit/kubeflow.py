@@ -1,4 +1,4 @@
-"""Submit to Kubeflow Pipelines: a pipeline, a version of it for these bytes, an experiment, a run."""
+"""Submit to Kubeflow Pipelines: a pipeline, a version for this package, an experiment, a run."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Recurrence:
     """A schedule.
 
     Attributes:
-        cron: As for `pipeline_tools.submit.cron.six_fields`.
-        max_concurrency: How many of its runs may go on at the same time, 1 to 10.
-        catchup: Whether runs that were missed, while the schedule was off, are made up for.
+        cron: A cron expression; see `pipeline_tools.submit.cron.six_fields`.
+        max_concurrency: Maximum number of concurrent runs, 1 to 10.
+        catchup: Whether runs that were missed while the schedule was off are started later.
     """
 
     cron: str
@@ -61,31 +61,31 @@ def submit(
 ) -> Submission:
     """Upload a pipeline to a Kubeflow Pipelines service and start a run, or a recurring run.
 
-    The bytes of the package decide about the version: those that are there already are used again, new ones become a
-    new version of the pipeline. Everything that can be checked here is checked before anything is sent.
+    A version is identified by the bytes of its package: if the service already has them, that version is used;
+    otherwise they become a new version. Everything that can be checked locally is checked before anything is sent.
 
     Args:
         pipeline: What ``@dsl.pipeline`` made, or the path of a package (``.tar.gz``) or specification (``.yaml``).
-        arguments: Values of its parameters; the others keep their defaults.
-        access: How to reach the service; default the environment variable ``KF_PIPELINES_ENDPOINT``.
-        experiment: Name of the experiment, made where there is none; default that in
+        arguments: Values of its parameters; all others keep their defaults.
+        access: How to connect to the service. Default: the URL in ``KF_PIPELINES_ENDPOINT``.
+        experiment: Name of the experiment, which is created if necessary. Default:
             ``KF_PIPELINES_DEFAULT_EXPERIMENT_NAME``, or ``Default``.
-        run_name: Name of the run; default the pipeline's with the UTC time, of a recurring run with its schedule.
-        namespace: The user's namespace, where the service has many users.
-        pipeline_name: Name of the pipeline in the service; default its own.
-        version_name: Name of a new version; default the first twelve digits of the package's SHA-256.
-        image: The image to run our components in, instead of the one of this version of the package.
-        pipeline_root: Where artifacts shall lie, for example ``gs://bucket/runs``; default the service's.
+        run_name: Name of the run. Default: the pipeline's name and the UTC time, or the schedule of a recurring run.
+        namespace: The user's namespace, if the service is multi-user.
+        pipeline_name: Name of the pipeline in the service. Default: its own name.
+        version_name: Name of a new version. Default: the first twelve digits of the package's SHA-256.
+        image: The image to run the components in, instead of the default image of this version.
+        pipeline_root: Where artifacts are stored, for example ``gs://bucket/runs``. Default: the service's.
         service_account: The Kubernetes service account of the steps.
-        caching: With false, every step runs anew.
-        recurrence: A schedule, to start a recurring run.
+        caching: Whether steps may reuse cached results.
+        recurrence: A schedule; starts a recurring run instead of a run.
 
     Returns:
         What was submitted; its `wait` follows the run.
 
     Raises:
-        InputError: What was given cannot be used; nothing was sent.
-        ServiceError: The service cannot be reached, or refuses; the message says what it was asked.
+        InputError: An argument cannot be used; nothing was sent.
+        ServiceError: The service cannot be reached or refuses a request, which the message names.
     """
     prepared = prepare(pipeline, arguments, image=image, caching=caching)
     cron = six_fields(recurrence.cron) if recurrence else None
@@ -130,7 +130,7 @@ def submit(
 
 
 class _Service:
-    """What is asked of a Kubeflow Pipelines service."""
+    """The requests to a Kubeflow Pipelines service."""
 
     def __init__(self, connection: Connection, namespace: str | None) -> None:
         self._connection = connection
@@ -138,18 +138,18 @@ class _Service:
         self._namespace = namespace or self._client.get_user_namespace() or None
 
     def pipeline(self, name: str) -> str:
-        """Give the ID of the pipeline of this name; it is made where there is none."""
-        with self._connection.asking(f"looking for the pipeline {name!r}"):
+        """Return the ID of the pipeline with this name; create it if necessary."""
+        with self._connection.request(f"looking for the pipeline {name!r}"):
             found = self._client.list_pipelines(filter=_named(name), namespace=self._namespace).pipelines
         if not found:
-            with self._connection.asking(f"making the pipeline {name!r}"):
-                # Made empty: a first upload would name the version after the pipeline.
+            with self._connection.request(f"creating the pipeline {name!r}"):
+                # Created empty: a first upload would name the version after the pipeline.
                 body = kfp_server_api.V2beta1Pipeline(display_name=name, namespace=self._namespace)
                 found = [self._client.pipelines.pipeline_service_create_pipeline(pipeline=body)]
         return self._id(found[0].pipeline_id)
 
     def version(self, pipeline_id: str, name: str, prepared: Prepared, version_name: str | None) -> tuple[Any, bool]:
-        """Give the version that holds these bytes, and whether it is new."""
+        """Return the version with these bytes, and whether it is new."""
         found = self._version_with(pipeline_id, prepared)
         if found is not None:
             return found, False
@@ -157,7 +157,7 @@ class _Service:
         try:
             with (
                 tempfile.TemporaryDirectory() as scratch,
-                self._connection.asking(f"uploading the version {wanted!r} of the pipeline {name!r}"),
+                self._connection.request(f"uploading the version {wanted!r} of the pipeline {name!r}"),
             ):
                 path = Path(scratch) / prepared.file_name
                 path.write_bytes(prepared.content)
@@ -167,16 +167,17 @@ class _Service:
         except ServiceError as error:
             if error.status != _TAKEN:
                 raise
-            found = self._version_with(pipeline_id, prepared)  # somebody else has just uploaded the same
+            found = self._version_with(pipeline_id, prepared)  # somebody else has just uploaded the same package
             if found is not None:
                 return found, False
             raise InputError(
-                f"the pipeline {name!r} has a version {wanted!r} with another content: give another --version-name"
+                f"the pipeline {name!r} already has a version {wanted!r} with different content; choose another "
+                "--version-name"
             ) from None
         return version, True
 
     def _version_with(self, pipeline_id: str, prepared: Prepared) -> Any:
-        with self._connection.asking("looking at the pipeline's versions"):
+        with self._connection.request("looking at the pipeline's versions"):
             mark = _mark(prepared)
             return next((each for each in self._versions(pipeline_id) if mark in (each.description or "")), None)
 
@@ -192,28 +193,27 @@ class _Service:
                 return
 
     def experiment(self, name: str) -> Any:
-        """Give the experiment of this name; it is made where there is none."""
-        with self._connection.asking(f"looking for the experiment {name!r}"):
+        """Return the experiment with this name; create it if necessary."""
+        with self._connection.request(f"looking for the experiment {name!r}"):
             return self._client.create_experiment(name, namespace=self._namespace)
 
     def run(self, job: Mapping[str, Any]) -> str:
-        """Start a run and give its ID."""
-        with self._connection.asking(f"starting the run {job['job_name']!r}"):
+        """Start a run and return its ID."""
+        with self._connection.request(f"starting the run {job['job_name']!r}"):
             return self._id(self._client.run_pipeline(**job).run_id)
 
     def recurring(self, job: Mapping[str, Any], cron: str, recurrence: Recurrence) -> str:
-        """Start a recurring run and give its ID. One of the same name is not doubled: each would start its own runs."""
+        """Start a recurring run and return its ID. A second one of the same name is an error: both would start runs."""
         name = job["job_name"]
-        with self._connection.asking(f"looking for the recurring run {name!r}"):
+        with self._connection.request(f"looking for the recurring run {name!r}"):
             there = self._client.list_recurring_runs(experiment_id=job["experiment_id"], filter=_named(name))
         if there.recurring_runs:
             other = there.recurring_runs[0].recurring_run_id
             where = self._connection.page(f"recurringrun/details/{other}") or other
             raise InputError(
-                f"the experiment has a recurring run {name!r} already: {where}. Delete it, or give this one another "
-                "--run-name"
+                f"the experiment already has a recurring run {name!r}: {where}. Delete it, or choose another --run-name"
             )
-        with self._connection.asking(f"making the recurring run {name!r}"):
+        with self._connection.request(f"creating the recurring run {name!r}"):
             made = self._client.create_recurring_run(
                 **job,
                 cron_expression=cron,
@@ -223,23 +223,23 @@ class _Service:
         return self._id(made.recurring_run_id)
 
     def _id(self, told: str | None) -> str:
-        with self._connection.asking("reading the answer"):
+        with self._connection.request("reading the response"):
             if not told:
-                raise RuntimeError("it names no ID; is this Kubeflow Pipelines 2.0 or later?")
+                raise RuntimeError("it contains no ID; is this Kubeflow Pipelines 2.0 or later?")
         return told
 
     def follower(self, run_id: str, prepared: Prepared) -> Callable[[], State]:
-        """Give a function that asks how a run goes."""
+        """Return a function that reads the state of a run."""
         names = prepared.steps()
 
         def poll() -> State:
-            with self._connection.asking("asking how the run goes"):
+            with self._connection.request("reading the state of the run"):
                 return read_state(self._client.get_run(run_id), names, self._connection.hide)
 
         return poll
 
     def links(self, ids: Mapping[str, str]) -> dict[str, str]:
-        """Give the pages of the user interface."""
+        """Return the pages of the user interface."""
         pages = {
             "pipeline": "pipelines/details/{pipeline}/version/{version}",
             "experiment": "experiments/details/{experiment}",

@@ -1,4 +1,4 @@
-"""What is submitted: a package, its digest, and parameters that were checked."""
+"""What is submitted: a package, its digest, and checked parameters."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from pipeline_tools.spec import SPEC_MEMBER
 from pipeline_tools.spec.parameters import check_arguments
 
 LARGEST_UPLOAD = 32 * 2**20
-"""Bytes that the Pipelines backend takes as an upload."""
+"""Largest upload that the Pipelines backend accepts, in bytes."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A package that is ready to be sent.
+    """A package that is ready to be submitted.
 
     Attributes:
         name: Name of the pipeline.
-        file_name: Name of the package; its ending tells the service what it is.
+        file_name: Name of the package; its extension tells the service the format.
         content: The bytes that are sent.
         spec: The KFP v2 specification in it.
-        platform: What goes with the specification: Kubernetes settings, where the pipeline has any.
-        arguments: The parameters that were given, typed and checked; the others keep their defaults.
+        platform: The platform specification: Kubernetes settings; empty if the pipeline has none.
+        arguments: The given parameters, typed and checked; all others keep their defaults.
     """
 
     name: str
@@ -45,17 +45,17 @@ class Prepared:
 
     @property
     def sha256(self) -> str:
-        """Digest of the bytes, by which a service's versions are told apart."""
+        """Digest of the bytes; it identifies a version in the service."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def needs_image(self) -> bool:
-        """Whether a step runs in the default image, which no registry has."""
+        """Whether a step runs in the default image, which is in no registry."""
         executors = self.spec.get("deploymentSpec", {}).get("executors", {}).values()
         return any(each.get("container", {}).get("image") == IMAGE for each in executors)
 
     def steps(self) -> dict[str, str]:
-        """Give the name of each task, and what its author calls it, also of those in nested pipelines and loops."""
+        """Return each task's name and display name, including those in nested pipelines and loops."""
         return dict(_tasks(self.spec["root"], self.spec.get("components", {}), ()))
 
 
@@ -66,26 +66,28 @@ def prepare(
     image: str | None = None,
     caching: bool = True,
 ) -> Prepared:
-    """Compile a pipeline, or read its package, and check what it is given. Nothing is sent.
+    """Compile a pipeline, or read its package, and check its arguments. Nothing is sent.
 
     Args:
         pipeline: What ``@dsl.pipeline`` made, or the path of a package (``.tar.gz``) or specification (``.yaml``).
-        arguments: Values of its parameters; the others keep their defaults.
-        image: The image to run our components in, instead of the one of this version of the package.
-        caching: With false, every step of the package that is sent runs anew, whatever the pipeline says.
+        arguments: Values of its parameters; all others keep their defaults.
+        image: The image to run the components in, instead of the default image of this version.
+        caching: With false, no step reuses cached results, whatever the pipeline says.
 
     Returns:
-        The package with its parameters.
+        The package and its parameters.
 
     Raises:
-        InputError: The pipeline or a parameter cannot be used, or the package is too large to be sent.
+        InputError: The pipeline or a parameter cannot be used, or the package is too large to upload.
     """
     if image is not None and not isinstance(pipeline, BaseComponent):
-        raise InputError(f"{os.fspath(pipeline)} is compiled already, with its images: compile it with --image {image}")
+        raise InputError(
+            f"{os.fspath(pipeline)} is compiled already; compile the pipeline with --image {image} instead"
+        )
     with tempfile.TemporaryDirectory() as scratch:
         path = as_package(pipeline, Path(scratch), image=image)
         if path.is_file():
-            _check_size(path, path.stat().st_size)  # before it is read, which takes a minute at this size
+            _check_size(path, path.stat().st_size)  # before parsing it, which takes a minute at this size
         documents = read_documents(path)
         if not caching:
             path = write_package({SPEC_MEMBER: _uncached(documents)}, Path(scratch) / "uncached.tar.gz")
@@ -102,8 +104,8 @@ def prepare(
 def _check_size(path: Path, size: int) -> None:
     if size > LARGEST_UPLOAD:
         raise InputError(
-            f"{path.name} has {size:,} bytes; Kubeflow Pipelines takes {LARGEST_UPLOAD:,}. Give long values as files, "
-            "not as constants of the pipeline"
+            f"{path.name} has {size:,} bytes; Kubeflow Pipelines accepts {LARGEST_UPLOAD:,}. Put long values into "
+            "files instead of constants of the pipeline"
         )
 
 

@@ -1,4 +1,4 @@
-"""Read how a run goes out of what Kubeflow Pipelines tells: details of pods, steps, drivers and nested parts."""
+"""Derive the state of a run from the details that Kubeflow Pipelines gives of pods, steps, drivers and nested DAGs."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _DRIVER = "-driver"
 def read_state(run: Any, names: Mapping[str, str], hide: Callable[[str], str]) -> State:
     """Read the state of a run.
 
-    A step has several details: its driver's, its own, its pods', in a loop those of each iteration. It has failed if
-    one of them has, runs while one runs, and has succeeded when all have.
+    A step has several details: of its driver, itself and its pods, and in a loop of each iteration. It has failed if
+    one of them has, is running while one is, and has succeeded when all have.
 
     Args:
         run: A ``V2beta1Run``.
-        names: The specification's task names, with what their author calls them.
-        hide: Takes secrets out of a text.
+        names: Display names by the specification's task names.
+        hide: Removes secrets from a text.
 
     Returns:
-        The state, with the steps that have begun.
+        The state, with the steps that have started.
     """
     details = list((run.run_details.task_details if run.run_details else None) or [])
     by_step: dict[str, list[Any]] = {}
@@ -58,7 +58,7 @@ def read_state(run: Any, names: Mapping[str, str], hide: Callable[[str], str]) -
 
 
 def _owners(details: Sequence[Any], names: Mapping[str, str]) -> list[str]:
-    """Say of which step each detail is: by its own name, or by that of the nearest one above it."""
+    """Find the step of each detail: by its own name, or by that of its nearest ancestor."""
     parents = {detail.task_id: detail.parent_task_id for detail in details}
     known = {detail.task_id: find_step(_undriven(detail), names) for detail in details}
     by_pod = {detail.pod_name: detail.task_id for detail in details if detail.pod_name}
@@ -85,14 +85,14 @@ def _climb(task: str | None, known: Mapping[str, str], parents: Mapping[str, str
 
 
 def find_step(told: str, names: Mapping[str, str]) -> str:
-    """Find the step that a service means, by its name in the specification or by what its author calls it.
+    """Find a step by its name in the specification or by its display name.
 
     Args:
-        told: What the service calls it.
-        names: The specification's task names, with what their author calls them.
+        told: The name that the service gives.
+        names: Display names by the specification's task names.
 
     Returns:
-        The task name; empty if it is no step, or if several are called so.
+        The task name; empty if no step or several steps have that name.
     """
     if told in names:
         return told
@@ -105,7 +105,7 @@ def _step(name: str, display: str, details: Sequence[Any], hide: Callable[[str],
     statuses = [_STEPS.get(detail.state or "", "pending") for detail in own]
     others = [_STEPS.get(detail.state or "", "pending") for detail in details if detail not in own]
     statuses += [each for each in others if each in ("failed", "interrupted")]
-    if not own:  # the driver has begun
+    if not own:  # the driver has started
         statuses.append("running")
     status = min(statuses, key=_ORDER.index)
     starts = [detail.start_time or detail.create_time for detail in details if detail.start_time or detail.create_time]
@@ -118,12 +118,12 @@ def _step(name: str, display: str, details: Sequence[Any], hide: Callable[[str],
         pods = sorted(
             {pod for detail in details if _STEPS.get(detail.state or "") == "failed" for pod in _pods(detail)}
         )
-        where = f"its log is that of the pod {', '.join(pods)}" if pods else "its log is in the user interface"
+        where = f"see the log of pod {', '.join(pods)}" if pods else "see its log in the user interface"
         error = _error(details, hide) or f"the service gives no reason; {where}"
     return Step(
         name,
         display,
-        status,
+        status=status,
         error=error,
         attempts=1,
         started=min(starts).isoformat() if starts else None,
@@ -137,7 +137,7 @@ def _pods(detail: Any) -> list[str]:
 
 
 def _error(details: Sequence[Any], hide: Callable[[str], str]) -> str | None:
-    """Give the first error that says something: a detail's own, or that of its last state."""
+    """Return the first error with a message: a detail's own, or that of its last state."""
     for detail in details:
         history = [state.error for state in reversed(detail.state_history or [])]
         for error in (detail.error, *history):

@@ -11,17 +11,17 @@ from pipeline_tools.errors import PipelineToolsError, ServiceError
 from pipeline_tools.runs.result import Step, StepStatus
 
 RunStatus = Literal["pending", "running", "succeeded", "failed", "canceled"]
-_PATIENCE = 10  # times in a row that a service may not answer before we stop asking
+_PATIENCE = 10  # consecutive failures to reach the service before following stops
 
 Observer = Callable[["Submission", Step | None], None]
-"""Told of every change: the submission as it stands, and the step that changed, or none when it is the run itself."""
+"""Called at every change with the submission and the step that changed; None if it is the run itself."""
 
 
 class ConnectionLostError(PipelineToolsError):
-    """A run goes on, but nobody follows it: time is up, or the service does not answer.
+    """The run continues, but can no longer be followed: the timeout has passed, or the service does not answer.
 
     Attributes:
-        submission: The run as it was seen last.
+        submission: The run as last seen.
     """
 
     def __init__(self, message: str, submission: Submission) -> None:
@@ -31,12 +31,12 @@ class ConnectionLostError(PipelineToolsError):
 
 @dataclass(frozen=True)
 class State:
-    """A run as its service tells it.
+    """The state of a run as its service reports it.
 
     Attributes:
-        status: What the run as a whole does.
-        error: Why it failed, where the service says.
-        steps: Those that have begun, by name.
+        status: The status of the run as a whole.
+        error: Why it failed, if the service says so.
+        steps: The steps that have started, by name.
     """
 
     status: RunStatus
@@ -46,24 +46,24 @@ class State:
 
 @dataclass(frozen=True)
 class Submission:
-    """What was submitted, and what became of it.
+    """What was submitted, and its state.
 
     Attributes:
         service: ``kubeflow`` or ``vertex``.
         pipeline: Name of the pipeline.
         sha256: Digest of the package's bytes.
-        parameters: What the run was given; the other parameters have their defaults.
-        ids: What the service calls it: ``pipeline``, ``version``, ``experiment``, ``run``, ``recurring_run``.
-        links: Pages of the user interface, by the same names.
+        parameters: The given parameters; all others have their defaults.
+        ids: The service's IDs: ``pipeline``, ``version``, ``experiment``, ``run``, ``recurring_run``.
+        links: Pages of the user interface, by the same keys.
         version: Name of the pipeline's version.
-        version_created: Whether the version is new; none where a service has no versions.
+        version_created: Whether the version is new; None if the service has no versions.
         experiment: Name of the experiment.
         run: Name of the run, or of the recurring run.
-        cron: The schedule as it was sent, of a recurring run.
+        cron: The schedule of a recurring run, as it was sent.
         status: ``pending``, ``running``, ``succeeded``, ``failed``, ``canceled``, or ``scheduled``.
         error: Why the run failed.
         steps: The steps by name, in the order of the specification.
-        notes: What a person should know, and need not mend.
+        notes: Remarks that need no action.
     """
 
     service: Literal["kubeflow", "vertex"]
@@ -84,29 +84,29 @@ class Submission:
     poll: Callable[[], State] | None = field(default=None, repr=False, compare=False)
 
     imports: ClassVar[Mapping[str, float | None]] = {}
-    """Nothing is imported here for a run that goes on elsewhere; what shows a run asks for this."""
+    """Import times, which a local run has; always empty for a remote run."""
 
     @property
-    def place(self) -> str:
-        """Where it can be looked at."""
+    def location(self) -> str:
+        """Where the run can be seen."""
         return self.links.get("run") or self.links.get("recurring_run") or self.ids.get("run", "")
 
     def wait(
         self, *, timeout: float | None = None, poll_seconds: float = 5.0, observer: Observer | None = None
     ) -> Submission:
-        """Follow the run until it ends. Ctrl-C ends the following, not the run.
+        """Follow the run until it ends. Ctrl-C stops following, not the run.
 
         Args:
-            timeout: Seconds to wait at most; default as long as it takes.
-            poll_seconds: Seconds between two questions.
-            observer: Called at every change with the run as it stands, and the step that changed.
+            timeout: Maximum number of seconds to wait. Default: no limit.
+            poll_seconds: Seconds between two requests.
+            observer: Called at every change with the submission and the step that changed.
 
         Returns:
-            The submission as it ended; `status` tells how.
+            The submission in its final state; see `status`.
 
         Raises:
-            ConnectionLostError: Time is up, or the service did not answer ten times in a row. The run goes on.
-            ServiceError: The service refuses to answer.
+            ConnectionLostError: The timeout has passed, or ten requests in a row failed. The run continues.
+            ServiceError: The service rejects the request.
         """
         if self.poll is None:
             return self
@@ -122,7 +122,7 @@ class Submission:
                     raise
                 silent += 1
                 if silent >= _PATIENCE:
-                    raise ConnectionLostError(f"{error}. The run goes on without being followed", now) from None
+                    raise ConnectionLostError(f"{error}. The run continues, but is no longer followed", now) from None
             else:
                 silent = 0
                 before, now = now, replace(now, status=state.status, error=state.error, steps=_merge(now, state))
@@ -137,12 +137,12 @@ class Submission:
                 pause = min(pause, deadline - time.monotonic())
                 if pause <= 0:
                     raise ConnectionLostError(
-                        f"not ended after {timeout:g} s. The run goes on without being followed", now
+                        f"the run has not ended after {timeout:g} s. It continues, but is no longer followed", now
                     )
             time.sleep(pause)
 
     def to_json(self) -> dict[str, Any]:
-        """Give all of it as plain values."""
+        """Return everything as plain values."""
         return {
             "service": self.service,
             "pipeline": self.pipeline,
@@ -170,7 +170,7 @@ def _refused(error: ServiceError) -> bool:
 
 
 def _merge(before: Submission, state: State) -> dict[str, Step]:
-    """Lay what a service says over the steps that are known; when a run has ended, none is left waiting."""
+    """Update the known steps by what the service reports; when a run has ended, no step is left waiting."""
     ended = state.status not in ("pending", "running")
     steps = {}
     for name, step in before.steps.items():

@@ -1,4 +1,4 @@
-"""Submit to Vertex AI Pipelines, by Google's own SDK."""
+"""Submit to Vertex AI Pipelines with Google's SDK."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pipeline_tools.submit.prepare import Prepared, prepare
 from pipeline_tools.submit.states import find_step
 from pipeline_tools.submit.submission import RunStatus, State, Submission
 
-_DIGITS = 32  # of the digest: a label has 63 characters at most
+_DIGITS = 32  # of the digest: a label has at most 63 characters
 _RUNS: dict[str, RunStatus] = {
     "PIPELINE_STATE_SUCCEEDED": "succeeded",
     "PIPELINE_STATE_FAILED": "failed",
@@ -48,18 +48,18 @@ _STEPS: dict[str, StepStatus] = {
     "SKIPPED": "skipped",
     "NOT_TRIGGERED": "skipped",
 }
-_ORDER = tuple(dict.fromkeys(_STEPS.values()))  # of several iterations, the first of these speaks for the step
+_ORDER = tuple(dict.fromkeys(_STEPS.values()))  # of several iterations, the first of these is the step's status
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where in Google Cloud a pipeline runs.
+    """Where in Google Cloud where a pipeline runs.
 
     Attributes:
         project: ID or number of the project.
-        pipeline_root: ``gs://`` path that artifacts lie under.
+        pipeline_root: ``gs://`` path under which artifacts are stored.
         region: For example ``us-central1``.
-        service_account: E-mail of the service account that the steps run as; default the project's Compute Engine one.
+        service_account: E-mail of the service account that steps run as. Default: the project's Compute Engine account.
         network: Full name of a peered network, ``projects/NUMBER/global/networks/NAME``.
     """
 
@@ -73,7 +73,7 @@ class Target:
         """Check every field, before anything is sent.
 
         Raises:
-            InputError: One cannot be; the message names it.
+            InputError: A field is invalid; the message names it.
         """
         if not re.fullmatch(r"[a-z][-a-z0-9]{4,28}[a-z0-9]|\d+", self.project):
             raise InputError(f"--project {self.project!r}: give the id or number of a Google Cloud project")
@@ -81,7 +81,7 @@ class Target:
             raise InputError(f"--region {self.region!r}: give a region such as us-central1")
         if not re.fullmatch(r"gs://[a-z0-9][-_.a-z0-9]+(/.*)?", self.pipeline_root):
             raise InputError(
-                f"--pipeline-root {self.pipeline_root!r}: artifacts lie in Cloud Storage: gs://bucket/path"
+                f"--pipeline-root {self.pipeline_root!r}: artifacts are stored in Cloud Storage; give gs://bucket/path"
             )
 
 
@@ -97,30 +97,33 @@ def submit_to_vertex(
 ) -> Submission:
     """Start a run of a pipeline on Vertex AI Pipelines, or a schedule.
 
-    Vertex AI keeps no versions of a pipeline: each run has its specification, and the first 32 digits of the package's
-    SHA-256 as its label ``package-sha256``.
+    Vertex AI does not version pipelines: each run has its own specification, and the label ``package-sha256`` with the
+    first 32 digits of the package's SHA-256.
 
     Args:
         pipeline: What ``@dsl.pipeline`` made, or the path of a package (``.tar.gz``) or specification (``.yaml``).
-        arguments: Values of its parameters; the others keep their defaults.
+        arguments: Values of its parameters; all others keep their defaults.
         target: Where it runs.
-        run_name: Display name; default the pipeline's with the UTC time, of a schedule with its cron expression.
-        image: The image to run our components in. Vertex AI has to reach it, for example in Artifact Registry.
-        caching: With false, every step runs anew.
-        recurrence: A schedule. Vertex AI makes up for nothing that was missed.
+        run_name: Display name. Default: the pipeline's name and the UTC time, or the cron expression of a schedule.
+        image: The image to run the components in. Vertex AI must be able to pull it, for example from Artifact
+            Registry.
+        caching: Whether steps may reuse cached results.
+        recurrence: A schedule. Vertex AI does not catch up on missed runs.
 
     Returns:
         What was submitted; its `wait` follows the run.
 
     Raises:
-        InputError: What was given cannot be used; nothing was sent.
-        ServiceError: Vertex AI cannot be reached, or refuses.
+        InputError: An argument cannot be used; nothing was sent.
+        ServiceError: Vertex AI cannot be reached or refuses the request.
         MissingExtraError: The extra ``cloud`` is not installed.
     """
     target.check()
     prepared = prepare(pipeline, arguments, image=image)
     if prepared.needs_image:
-        raise InputError(f"steps run in {IMAGE}, which no registry has: build, push and name one by --image")
+        raise InputError(
+            f"steps run in {IMAGE}, which is in no registry; build and push an image, and name it with --image"
+        )
     cron = five_fields(recurrence.cron) if recurrence else None
     now = datetime.datetime.now(datetime.timezone.utc)
     name = run_name or f"{prepared.name} {cron or f'{now:%Y-%m-%d %H:%M:%S}'}"
@@ -147,7 +150,7 @@ def submit_to_vertex(
         cron=cron,
         status="scheduled" if recurrence else "pending",
         steps={} if recurrence else {key: Step(key, display) for key, display in prepared.steps().items()},
-        notes=("Kubernetes settings of the pipeline mean nothing to Vertex AI",) if prepared.platform else (),
+        notes=("Vertex AI ignores the Kubernetes settings of the pipeline",) if prepared.platform else (),
         poll=poll,
     )
 
@@ -155,7 +158,7 @@ def submit_to_vertex(
 def _sdk() -> Any:
     sdk = require("google.cloud.aiplatform", "cloud")
     for part in ("pipeline_jobs", "pipeline_job_schedules", "schedules", "utils.gcs_utils", "base"):
-        # It tells all it does on standard output, which is ours.
+        # It logs everything to standard output, which belongs to the command.
         logging.getLogger(f"google.cloud.aiplatform.{part}").setLevel(logging.CRITICAL)
     return sdk
 
@@ -185,8 +188,8 @@ def _schedule(sdk: Any, job: Any, target: Target, name: str, cron: str, recurren
         )
     if there:
         page = _page(target, "schedules", there[0].resource_name)
-        raise InputError(f"there is a schedule {name!r} already: {page}. Delete it, or give another --run-name")
-    with _errors(f"making the schedule {name!r}"):
+        raise InputError(f"there is already a schedule {name!r}: {page}. Delete it, or choose another --run-name")
+    with _errors(f"creating the schedule {name!r}"):
         return job.create_schedule(
             cron=cron,
             display_name=name,
@@ -205,7 +208,7 @@ def _follower(job: Any, prepared: Prepared) -> Callable[[], State]:
     names = prepared.steps()
 
     def poll() -> State:
-        with _errors("asking how the run goes"):
+        with _errors("reading the state of the run"):
             told = job.api_client.get_pipeline_job(name=job.resource_name, timeout=60)
         details: dict[str, list[Any]] = {}
         for detail in told.job_detail.task_details:
@@ -233,7 +236,7 @@ def _step(name: str, display: str, details: list[Any]) -> Step:
     return Step(
         name,
         display,
-        status,
+        status=status,
         error=error,
         attempts=1,
         started=min(starts).isoformat() if starts else None,

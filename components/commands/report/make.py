@@ -119,7 +119,7 @@ def _make(source: Source, *, step: str | None, page: Path | None) -> View:
 
 
 def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | None) -> View:
-    place = source.place if isinstance(source, RunResult) else os.fspath(source)
+    place = source.location if isinstance(source, RunResult) else os.fspath(source)
     lineage = _lineage(source, copies)
     shown = choose(lineage, step) if lineage else Shown({"The model": place})
     if step and not lineage:

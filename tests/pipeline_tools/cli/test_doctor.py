@@ -44,8 +44,8 @@ def test_what_is_wrong_decides_the_exit_code_and_json_holds_it_all():
     done = doctor("--image", "taxi-pipeline-python:1", "--json")
     assert done.exit_code == 1
     found = json.loads(done.output)
-    assert set(found[0]) == {"place", "subject", "level", "text", "remedy"}
-    assert [each["place"] for each in found if each["level"] == "wrong"] == ["image"]
+    assert set(found[0]) == {"area", "subject", "level", "text", "remedy"}
+    assert [each["area"] for each in found if each["level"] == "wrong"] == ["image"]
 
 
 def test_a_token_is_sent_and_not_shown(service, tmp_path):

@@ -94,15 +94,15 @@ def test_recurring(command, double, package):
         (["--params-file", "none.yaml"], "none.yaml: No such file"),
         (["--image", "x"], "is compiled already"),
         (["--recurring", "1 2 3"], "has 3 fields"),
-        (["--recurring", "@daily", "--wait"], "Give one of them"),
-        (["--no-catchup"], "go with --recurring"),
-        (["--timeout", "3"], "--timeout goes with --wait"),
+        (["--recurring", "@daily", "--wait"], "use one of them"),
+        (["--no-catchup"], "need --recurring"),
+        (["--timeout", "3"], "--timeout needs --wait"),
         (["--token-file", "none"], "none: cannot read a token: No such file"),
-        (["--ssl-ca-cert", "none"], "none: no such file of CA certificates"),
-        (["--endpoint", "https://user:hunter2@host/"], "https://host/: the URL holds a user or password"),
+        (["--ssl-ca-cert", "none"], "none: no such file (CA certificates)"),
+        (["--endpoint", "https://user:hunter2@host/"], "https://host/: the URL contains a user or password"),
         (["--endpoint", "http://127.0.0.1:9"], "cannot connect"),
-        (["--project", "my-project"], "--project: only with --vertex"),
-        (["--vertex", "--experiment", "x"], "--endpoint, --experiment: not with --vertex"),
+        (["--project", "my-project"], "--project: only valid with --vertex"),
+        (["--vertex", "--experiment", "x"], "--endpoint, --experiment: not valid with --vertex"),
     ],
 )
 def test_bad_input(command, double, package, arguments, message):
@@ -119,8 +119,11 @@ def test_bad_input(command, double, package, arguments, message):
     [
         (["--project", "my-project"], "--vertex needs --pipeline-root gs://"),
         (["--pipeline-root", "gs://bucket"], "--vertex needs --project, or GOOGLE_CLOUD_PROJECT"),
-        (["--pipeline-root", "/tmp", "--project", "my-project"], "artifacts lie in Cloud Storage"),
-        (["--pipeline-root", "gs://bucket/x", "--project", "my-project", "--recurring", "1 * * * * *"], "full minutes"),
+        (["--pipeline-root", "/tmp", "--project", "my-project"], "artifacts are stored in Cloud Storage"),
+        (
+            ["--pipeline-root", "gs://bucket/x", "--project", "my-project", "--recurring", "1 * * * * *"],
+            "minute",
+        ),
     ],
 )
 def test_bad_input_for_vertex(command, package, arguments, message, monkeypatch):
@@ -141,7 +144,7 @@ def test_ctrl_c_leaves_the_run(double, package):
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert re.search(r"stopped following; the run goes on: http\S+/#/runs/details/\S+\n$", errors)
+    assert re.search(r"stopped following; the run continues: http\S+/#/runs/details/\S+\n$", errors)
     assert "Traceback" not in errors
     assert json.loads(output)["ids"]["run"] in double.runs
     assert double.asked("POST", ".*:terminate") == []
@@ -151,7 +154,7 @@ def test_time_is_up(command, double, package):
     double.script = [("RUNNING", {"first": "RUNNING"})]
     done = command(package, "--wait", "--timeout", "0.3", "--poll", "0.1")
     assert done.returncode == 3
-    assert "not ended after 0.3 s. The run goes on without being followed: http" in done.stderr
+    assert "not ended after 0.3 s. It continues, but is no longer followed: http" in done.stderr
 
 
 def secrets_given(tmp_path, by):

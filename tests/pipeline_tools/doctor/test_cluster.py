@@ -36,7 +36,7 @@ def test_a_cluster_with_everything(fake, kubeconfig):
     assert {each.level for each in found.values()} == {Level.OK}
     assert set(found) == {
         *("reach", "namespace", "kfp", "argo", "trainjob", "kserve"),
-        *("rights: deploy", "rights: trainjob", "rights: kserve"),
+        *("permissions: deploy", "permissions: trainjob", "permissions: kserve"),
     }
     assert "v1.34.0" in found["reach"].text
 
@@ -53,7 +53,7 @@ def test_one_of_two_is_enough_unless_the_other_is_needed(fake, kubeconfig):
     found = check(kubeconfig)
     assert "kfp" not in found
     assert "trainjob" not in found
-    assert found["rights: argo"].level is Level.OK
+    assert found["permissions: argo"].level is Level.OK
     assert check(kubeconfig, need=("kfp",))["kfp"].level is Level.WRONG
 
 
@@ -67,10 +67,10 @@ def test_rights_that_are_missing_are_named(fake, kubeconfig):
     knows(fake, "argo")
     fake.may = lambda wanted, _user: wanted["verb"] == "get" or wanted["resource"] in ("services", "workflows")
     found = check(kubeconfig)
-    assert found["rights: argo"].level is Level.OK
-    assert found["rights: deploy"].level is Level.WRONG
-    assert found["rights: deploy"].text == (
-        "you may not create/patch deployments.apps; create/patch configmaps; "
+    assert found["permissions: argo"].level is Level.OK
+    assert found["permissions: deploy"].level is Level.WRONG
+    assert found["permissions: deploy"].text == (
+        "you cannot create/patch deployments.apps; create/patch configmaps; "
         "create/patch horizontalpodautoscalers.autoscaling; list pods in models"
     )
 
@@ -80,19 +80,19 @@ def test_a_job_that_trains_takes_its_runtime_and_the_logs_of_its_pods(fake, kube
     refused = {("trainingruntimes", None), ("pods", "log")}
     fake.may = lambda wanted, _user: (wanted["resource"], wanted.get("subresource")) not in refused
     found = check(kubeconfig)
-    assert found["rights: trainjob"].text == (
-        "you may not create/patch/delete trainingruntimes.trainer.kubeflow.org; get pods/log in models"
+    assert found["permissions: trainjob"].text == (
+        "you cannot create/patch/delete trainingruntimes.trainer.kubeflow.org; get pods/log in models"
     )
-    assert found["rights: deploy"].level is Level.OK
+    assert found["permissions: deploy"].level is Level.OK
 
 
 def test_the_rights_are_those_of_the_account_that_steps_run_as(fake, kubeconfig):
     knows(fake, "argo")
     fake.may = lambda _wanted, user: user == "system:serviceaccount:models:runner"
-    assert check(kubeconfig)["rights: deploy"].level is Level.WRONG
-    assert check(kubeconfig, service_account="runner")["rights: deploy"].level is Level.OK
-    wrong = check(kubeconfig, service_account="other")["rights: deploy"]
-    assert "service account other may not" in wrong.text
+    assert check(kubeconfig)["permissions: deploy"].level is Level.WRONG
+    assert check(kubeconfig, service_account="runner")["permissions: deploy"].level is Level.OK
+    wrong = check(kubeconfig, service_account="other")["permissions: deploy"]
+    assert "service account other cannot" in wrong.text
     assert "--serviceaccount=models:other" in wrong.remedy
 
 

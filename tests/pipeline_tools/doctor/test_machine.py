@@ -84,7 +84,7 @@ def test_ranges_and_extras(installed, tmp_path):
     installed["kubernetes"] = "29.0"
     found = by_subject(check_packages(pins))
     assert found["[local]"].level is Level.ADVICE
-    assert found["[local]"].text == "duckdb not installed: needed to run steps here"
+    assert found["[local]"].text == "duckdb not installed: needed to run steps on this machine"
     assert found["[local]"].remedy == "pip install 'taxi-pipeline[local]'"
     assert found["[cloud]"].level is Level.WRONG
     assert found["[cloud]"].text == "kubernetes 29.0 is not >=30"

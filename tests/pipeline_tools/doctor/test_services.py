@@ -79,7 +79,7 @@ class TestProject:
         apis, rights, bucket = check_project("p", "b")
         assert (apis.level, rights.level, bucket.level) == (Level.ADVICE, Level.WRONG, Level.WRONG)
         assert "403: Project 'p' not found or deleted." in rights.text
-        assert bucket.text == "there is no gs://b"
+        assert bucket.text == "gs://b does not exist"
 
     def test_credentials_that_are_refused_or_missing(self, google, monkeypatch, tmp_path):
         google.answers["POST", "/oauth2.googleapis.com/token"] = (
@@ -94,7 +94,7 @@ class TestProject:
         monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
         monkeypatch.setenv("NO_GCE_CHECK", "true")
         (found,) = check_project("p", "")
-        assert (found.subject, found.text) == ("credentials", "there are none")
+        assert (found.subject, found.text) == ("credentials", "no Google Cloud credentials found")
 
 
 class TestImage:
@@ -171,12 +171,12 @@ class TestEndpoint:
     def test_the_api_server_tells_it_by_the_older_path_or_not_at_all(self, service):
         service.answers["GET", self.HEALTH] = (200, {"multi_user": True})
         found = self.levels(service)
-        assert "many users" in found["api"].text
+        assert "multiple users" in found["api"].text
         assert found["version"].level is Level.ADVICE
 
         service.answers["GET", "/apis/v1beta1/healthz"] = (200, {"tag_name": "2.5.0"})
         found = self.levels(service)
-        assert found["version"].text == "2.5.0: the tests know 2.17"
+        assert found["version"].text == "2.5.0: tested with 2.17"
 
     def test_a_ui_before_a_dead_api_server(self, service):
         service.answers["GET", self.HEALTH] = (200, {"apiServerReady": False})
@@ -192,7 +192,7 @@ class TestEndpoint:
 
         service.answers["GET", self.HEALTH] = health
         wrong = self.levels(service)["api"]
-        assert "wants you to log in (302 to https://login.example/auth)" in wrong.text
+        assert "requires a login (302 to https://login.example/auth)" in wrong.text
         assert self.levels(service, token="made-up")["version"].text == "v2.18.0"
 
     def test_something_else_answers_or_nothing(self, service):

@@ -89,7 +89,7 @@ def test_the_kubernetes_api(double, kubeconfig):
     done = submit(two_steps, access=Access(kube_context="mine"))
     assert done.ids["run"] in double.runs
     assert set(done.links.values()) == {""}
-    assert done.place == done.ids["run"]
+    assert done.location == done.ids["run"]
     double.intercept = lambda *_: (_ for _ in ()).throw(refused(403, "not with kube-token-1"))
     with pytest.raises(ServiceError, match=r"not with \*\*\*"):
         submit(two_steps, access=Access(kube_context="mine"))

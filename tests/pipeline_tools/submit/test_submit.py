@@ -124,7 +124,7 @@ def test_what_a_person_should_know(go):
 def test_a_name_that_another_content_has(go):
     go(version_name="v1")
     assert go(version_name="v1").version_created is False
-    with pytest.raises(InputError, match="'two-steps' has a version 'v1' with another content: give another"):
+    with pytest.raises(InputError, match="'two-steps' already has a version 'v1' with different content"):
         go(version_name="v1", caching=False)
 
 
@@ -176,7 +176,7 @@ def test_a_recurring_run(go, double):
     assert made["runtime_config"]["parameters"] == {"text": "weekly"}
     assert done.links["recurring_run"] == f"{double.url}/#/recurringrun/details/{made['recurring_run_id']}"
     assert (done.status, done.cron, double.runs) == ("scheduled", "0 0 6 * * 1", {})
-    with pytest.raises(InputError, match=r"recurring run 'two-steps 0 0 6 \* \* 1' already: http.*--run-name"):
+    with pytest.raises(InputError, match=r"already has a recurring run 'two-steps 0 0 6 \* \* 1': http.*--run-name"):
         go(recurrence=Recurrence("0 6 * * 1"))
     go(recurrence=Recurrence("0 6 * * 1"), run_name="another")
     assert len(double.recurring) == 2
@@ -216,7 +216,7 @@ def test_a_failure_without_a_reason_names_the_pod(go, double):
     error = {"state": "FAILED", "error": {"code": 9, "message": "child 'first' failed"}}
     double.script = [(error, {"first": "FAILED"})]
     done = go().wait(poll_seconds=0.01)
-    assert "no reason; its log is that of the pod pod-of-first" in done.steps["first"].error
+    assert "no reason; see the log of pod pod-of-first" in done.steps["first"].error
     assert done.error == "child 'first' failed"
 
 
@@ -259,7 +259,7 @@ def test_a_service_that_is_away_for_a_while_is_asked_again(go, double):
 
 def test_a_service_that_stays_away_is_left(go, double):
     double.intercept = lambda method, path, _headers: _raise(503, "gone") if "/runs/" in path else None
-    with pytest.raises(ConnectionLostError, match=r"HTTP 503: gone.*The run goes on") as caught:
+    with pytest.raises(ConnectionLostError, match=r"HTTP 503: gone.*The run continues") as caught:
         go().wait(poll_seconds=0.01)
     assert caught.value.submission.ids["run"] in double.runs
 
@@ -271,7 +271,7 @@ def _raise(status, message):
 def test_time_is_up(go, double):
     double.script = [("RUNNING", {})]
     began = time.monotonic()
-    with pytest.raises(ConnectionLostError, match=r"not ended after 0\.2 s"):
+    with pytest.raises(ConnectionLostError, match=r"has not ended after 0\.2 s"):
         go().wait(timeout=0.2, poll_seconds=0.05)
     assert time.monotonic() - began < 60
 
@@ -280,7 +280,7 @@ def test_time_is_up(go, double):
     ("status", "message", "text"),
     [
         (401, "who are you", r"reaching the service: HTTP 401: who are you \(.*--token-file"),
-        (403, "no right", r"HTTP 403: no right \(who asks may not do that"),
+        (403, "no right", r"HTTP 403: no right \(permission denied"),
         (500, "boom", "HTTP 500: boom"),
         (503, "later", "HTTP 503: later"),
     ],
@@ -310,7 +310,7 @@ def test_a_login_page_is_not_taken_for_the_service(go, double):
         raise page
 
     double.intercept = log_in
-    with pytest.raises(ServiceError, match=r"a page for people answers, not the API.*log in.*/pipeline"):
+    with pytest.raises(ServiceError, match=r"the answer is an HTML page, not the API.*log in.*/pipeline"):
         go()
 
 
@@ -324,7 +324,7 @@ def test_nobody_listens():
     [
         ({"cuont": 1}, {}, "no parameter 'cuont'; did you mean count"),
         ({"count": "x"}, {}, r"'count' takes a whole number \(NUMBER_INTEGER\), not 'x'"),
-        ({}, {"recurrence": Recurrence("61 * * * *")}, "'61' is no minute: 0 to 59"),
+        ({}, {"recurrence": Recurrence("61 * * * *")}, "'61' is not a valid minute; write 0 to 59"),
     ],
 )
 def test_bad_input_is_found_before_anything_is_sent(go, double, arguments, options, text):
@@ -336,7 +336,7 @@ def test_bad_input_is_found_before_anything_is_sent(go, double, arguments, optio
 def test_a_package_that_is_too_large(go, double, tmp_path):
     spec = tmp_path / "p.yaml"
     spec.write_bytes(pipeline_yaml(two_steps).encode() + b"#" + b"x" * (32 << 20))
-    with pytest.raises(InputError, match=r"p.yaml has 33,\d{3},\d{3} bytes; .* takes 33,554,432"):
+    with pytest.raises(InputError, match=r"p.yaml has 33,\d{3},\d{3} bytes; .* accepts 33,554,432"):
         go(str(spec))
     assert double.requests == []
 
@@ -349,7 +349,7 @@ def test_a_compiled_package_keeps_its_image(go, tmp_path):
 
 @pytest.mark.parametrize("url", ["http://", "ftp://x", "http://host:port", ""])
 def test_no_url(url):
-    with pytest.raises(InputError, match=r"is no URL|no service to submit to"):
+    with pytest.raises(InputError, match=r"is not the URL|no Kubeflow Pipelines service given"):
         submit(two_steps, access=Access(url))
 
 

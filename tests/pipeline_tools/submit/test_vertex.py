@@ -91,7 +91,7 @@ def test_a_schedule(command, fake):
     assert "/pipelines/schedules/1?project=test-project" in done.stdout
     again = command("--recurring", "TZ=Europe/Berlin 0 6 * * 1")
     assert again.returncode == 2
-    assert "already: https://console.cloud.google.com/vertex-ai" in again.stderr
+    assert "Europe/Berlin 0 6 * * 1': https://console.cloud.google.com/vertex-ai" in again.stderr
     assert len(fake.schedules) == 1
 
 
@@ -115,7 +115,7 @@ def test_a_refusal(command, fake):
     [
         ({"project": "X"}, "--project 'X'"),
         ({"region": "europe"}, "--region 'europe'"),
-        ({"pipeline_root": "/tmp/runs"}, "--pipeline-root '/tmp/runs': artifacts lie in Cloud Storage"),
+        ({"pipeline_root": "/tmp/runs"}, "--pipeline-root '/tmp/runs': artifacts are stored in Cloud Storage"),
         ({"pipeline_root": "gs://"}, "--pipeline-root 'gs://'"),
     ],
 )
@@ -126,5 +126,5 @@ def test_where_it_cannot_run(options, text):
 
 
 def test_an_image_that_no_registry_has():
-    with pytest.raises(InputError, match="which no registry has: build, push and name one by --image"):
+    with pytest.raises(InputError, match="which is in no registry; build and push an image, and name it with --image"):
         submit_to_vertex(workflow1, target=Target("my-project", "gs://bucket/runs"))
