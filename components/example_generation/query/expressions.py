@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -13,6 +13,16 @@ from pipeline_tools.errors import InputError
 # An expression may compute from the columns of its row, and do nothing else: no subquery, no table, no file, no
 # session. A list of what is allowed holds when the parser learns new things; a list of what is not would not.
 _ALLOWED = (*RULES, *SPECIAL, exp.AtTimeZone, exp.Identifier, exp.Var, exp.DataType)
+_ON_TEXT = (exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Concat, exp.StartsWith)
+_ON_NUMBERS = (
+    *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.SafeDivide, exp.Pow, exp.Mod, exp.IntDiv),
+    *(exp.Neg, exp.Abs, exp.Sign, exp.Floor, exp.Ceil, exp.Round, exp.Sqrt, exp.Ln),
+)
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
+
+NUMBER, TIME = "NUMBER", "TIME"
+"""Uses of a column that leave open whether it holds whole numbers: numbers, and points in time or whole seconds."""
+
 _READABLE = (
     "arithmetic, comparisons, AND/OR/NOT, CASE, IF, IN, BETWEEN, IS, CAST, SAFE_CAST, EXTRACT (AT TIME ZONE too), "
     "UNIX_SECONDS, ABS, MOD, DIV, FLOOR, CEIL, ROUND (to whole numbers), SQRT, LN, POW, SIGN, GREATEST, LEAST, "
@@ -46,6 +56,50 @@ def columns_of(expression: exp.Expr) -> set[str]:
         Column names.
     """
     return {column.name for column in expression.find_all(exp.Column)}
+
+
+def use_of(name: str, expressions: Iterable[exp.Expr]) -> str | None:
+    """Tell from the expressions that read a column what it must hold.
+
+    Args:
+        name: The column.
+        expressions: As `parse_derived` returns them.
+
+    Returns:
+        ``BYTES``, `NUMBER` or ``TIMESTAMP``; None if they leave that open, or do not agree.
+    """
+    uses = {
+        _use(column) for expression in expressions for column in expression.find_all(exp.Column) if column.name == name
+    }
+    return uses.pop() if len(uses) == 1 else None
+
+
+def _use(column: exp.Expr) -> str | None:
+    child, parent = column, column.parent
+    while isinstance(parent, (exp.Paren, exp.AtTimeZone)):
+        child, parent = parent, parent.parent
+    if isinstance(parent, (exp.Extract, exp.UnixSeconds)):
+        return "TIMESTAMP"
+    if isinstance(parent, _ON_TEXT) or (
+        isinstance(parent, exp.Cast) and parent.args["to"].this == exp.DataType.Type.TEXT
+    ):
+        return "BYTES"
+    if isinstance(parent, _ON_NUMBERS):
+        return NUMBER
+    if isinstance(parent, _COMPARISONS):
+        others = {
+            type_ for other in parent.iter_expressions() if other is not child for type_ in [_literal_type(other)]
+        }
+        return others.pop() if len(others) == 1 else None
+    return None
+
+
+def _literal_type(node: exp.Expr) -> str | None:
+    if isinstance(node, exp.Neg):
+        node = node.this
+    if isinstance(node, exp.Literal):
+        return "BYTES" if node.is_string else NUMBER
+    return None
 
 
 def _parse(name: str, text: str) -> exp.Expr:

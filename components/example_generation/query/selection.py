@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from components.example_generation.query.expression_types import infer_types
-from components.example_generation.query.expressions import columns_of
+from components.example_generation.query.expressions import TIME, columns_of, use_of
 from components.example_generation.query.windows import Window
 from pipeline_tools.errors import InputError
 
@@ -82,15 +82,14 @@ class Request:
 
     @property
     def columns(self) -> dict[str, str | None]:
-        """The columns to read, and the types they must fit; None where any will do."""
+        """The columns to read: the type that each must fit, or how it is used (see `use_of`)."""
         read: dict[str, str | None] = {name: kind for name, kind in self.types.items() if name not in self.derived}
-        for expression in self.derived.values():
-            for name in sorted(columns_of(expression)):
-                read.setdefault(name, None)
         if self.group_column:
-            read.setdefault(self.group_column, None)
+            read.setdefault(self.group_column, "BYTES")
+        for name in sorted(set().union(*map(columns_of, self.derived.values()))):
+            read.setdefault(name, use_of(name, self.derived.values()))
         if self.time_column:
-            read[self.time_column] = None
+            read[self.time_column] = TIME
         return read
 
 

@@ -7,16 +7,16 @@ import gzip
 import itertools
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import duckdb
-from dateutil.parser import isoparse
 
 from components.example_generation.query.dialect import path_list, quote_name, quote_text
 from components.example_generation.sources.columns import check_columns
+from components.example_generation.sources.csv_kinds import find_kinds
 from components.example_generation.sources.handles import Handle
 from pipeline_tools.errors import InputError
 
@@ -81,7 +81,7 @@ def open_csv(
     Args:
         handle: What named the files.
         files: At least one path.
-        columns: The columns that are needed, and the type each must fit; None where any will do.
+        columns: The columns that are needed, with the type that each must fit, or how it is used.
         key_column: Names a row.
 
     Returns:
@@ -93,7 +93,9 @@ def open_csv(
     heads = {path: _head(handle, path) for path in files}
     for path, (header, _) in heads.items():
         check_columns(columns, key_column, header, handle, path)
-    kinds = {name: kind or _sniff(list(heads.values()), name) for name, kind in columns.items()}
+    untyped = {name: use for name, use in columns.items() if use not in _CSV_TYPES}
+    typed = {name: kind for name, kind in columns.items() if kind in _CSV_TYPES}
+    kinds = {**typed, **(find_kinds(files, untyped) if untyped else {})}
     if key_column:
         kinds.setdefault(key_column, "BYTES")
     selects = []
@@ -112,31 +114,6 @@ def open_csv(
     seen = {name: _CSV_KINDS.get(kind, kind) for name, kind in kinds.items()}
     present = list(dict.fromkeys(name for header, _ in heads.values() for name in header))
     return present, seen, " UNION ALL BY NAME ".join(selects)
-
-
-def _sniff(heads: list[tuple[list[str], list[list[str]]]], name: str) -> str:
-    """Tell the type that most of a column's first values have."""
-    values = [
-        row[header.index(name)]
-        for header, rows in heads
-        for row in rows
-        if len(row) == len(header) and row[header.index(name)]
-    ]
-    fitting = {
-        kind: sum(_parses(parse, value) for value in values)
-        for kind, parse in (("INT", int), ("FLOAT", float), ("TIMESTAMP", isoparse))
-    }
-    best = max(fitting, key=lambda kind: fitting[kind])
-    # What does not fit then is an error with its line, which "this column is text" would hide.
-    return best if fitting[best] * 2 > len(values) else "BYTES"
-
-
-def _parses(parse: Callable[[str], object], value: str) -> bool:
-    try:
-        parse(value.strip().replace(" ", "T", 1))
-    except ValueError:
-        return False
-    return True
 
 
 def check_rejects(connection: duckdb.DuckDBPyConnection, handle: Handle) -> None:

@@ -84,7 +84,7 @@ def open_files(handle: Handle, files: list[Path], columns: Mapping[str, str | No
     Args:
         handle: What named the files; of kind ``csv`` or ``parquet``.
         files: At least one path.
-        columns: The columns that are needed, and the type each must fit; None where any will do.
+        columns: The columns that are needed, with the type that each must fit, or how it is used.
         key_column: Names a row; empty if rows have no key.
 
     Returns:

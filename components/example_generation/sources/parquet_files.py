@@ -22,7 +22,7 @@ def open_parquet(
     Args:
         handle: What named the files.
         files: At least one path.
-        columns: The columns that are needed, and the type each must fit; None where any will do.
+        columns: The columns that are needed, with the type that each must fit, or how it is used.
         key_column: Names a row.
 
     Returns:
