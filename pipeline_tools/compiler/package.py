@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import struct
 import tarfile
 import tempfile
@@ -28,6 +29,8 @@ from pipeline_tools.spec import SPEC_MEMBER
 from pipeline_tools.spec.components import check_inputs
 from pipeline_tools.spec.documents import load_documents, parse_documents
 
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What YAML takes for the end of a line, or not at all."""
 LARGEST_PARAMETERS = 10_000
 """Bytes of JSON that the Pipelines backend keeps of an Argo manifest's parameters."""
 
@@ -44,12 +47,17 @@ def pipeline_yaml(pipeline: BaseComponent, *, image: str | None = None) -> str:
         YAML: one document, or two where the pipeline has Kubernetes settings. The same pipeline gives the same text.
 
     Raises:
-        InputError: A registered component refuses inputs that the pipeline itself fixes.
+        InputError: A registered component refuses inputs that the pipeline itself fixes, or KFP's compiler refuses the
+            pipeline.
     """
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / SPEC_MEMBER
-        compiler.Compiler().compile(pipeline, str(path))
-        text = _commented(path.read_text(encoding="utf-8"))
+        try:
+            compiler.Compiler().compile(pipeline, str(path))
+        except (ValueError, TypeError, RuntimeError, NotImplementedError, AttributeError, KeyError) as error:
+            raise InputError(f"KFP's compiler refuses the pipeline {pipeline.name!r}: {error}") from error
+        components = bool(pipeline.pipeline_spec.components)
+        text = _commented(path.read_text(encoding="utf-8"), components=components)
     if image is None or image == IMAGE:
         check_inputs(MessageToDict(pipeline.pipeline_spec))
         return text
@@ -71,11 +79,23 @@ def _replace_image(spec: dict[str, Any], image: str) -> bool:
     return bool(ours)
 
 
-def _commented(text: str) -> str:
-    """Mend the comment that KFP writes above a specification: a default of several lines leaves it after the first."""
+def _commented(text: str, *, components: bool) -> str:
+    """Repair the comment that KFP writes above a specification, in which defaults of any text are written as they are.
+
+    Args:
+        text: What KFP's compiler wrote.
+        components: Whether the specification has components, with which it then begins.
+    """
     lines = text.split("\n")
-    body = next(at for at, line in enumerate(lines) if line in ("components:", "deploymentSpec:", "deploymentSpec: {}"))
-    return "\n".join([*(line if line.startswith("#") else f"#    {line}" for line in lines[:body]), *lines[body:]])
+    # No text in the specification is written without indentation, so the last such line is the one that begins it.
+    first = ("components:",) if components else ("deploymentSpec:", "deploymentSpec: {}")
+    body = max(at for at, line in enumerate(lines) if line in first)
+    comment = [line if line.startswith("#") else f"#    {line}" for line in lines[:body]]
+    return "\n".join([*(_UNPRINTABLE.sub(_escaped, line) for line in comment), *lines[body:]])
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match.group().encode("unicode_escape").decode("ascii")
 
 
 def write_package(members: Mapping[str, str], path: str | os.PathLike[str]) -> Path:
@@ -192,6 +212,11 @@ def as_package(source: BaseComponent | str | os.PathLike[str], directory: Path, 
         return compile_package(source, path, image=image, format="kfp")
 
 
+def source_name(source: BaseComponent | str | os.PathLike[str]) -> str:
+    """Name a pipeline in a message: its file, or what it is called."""
+    return f"pipeline {source.name}" if isinstance(source, BaseComponent) else os.fspath(source)
+
+
 def read_spec(source: BaseComponent | str | os.PathLike[str]) -> dict[str, Any]:
     """Read the pipeline specification out of a package, a YAML file or a pipeline.
 
@@ -221,7 +246,7 @@ def read_documents(source: BaseComponent | str | os.PathLike[str]) -> list[dict[
         InputError: The file is missing, is no package, or holds no pipeline specification.
     """
     if isinstance(source, BaseComponent):
-        return parse_documents(pipeline_yaml(source), f"pipeline {source.name}")
+        return parse_documents(pipeline_yaml(source), source_name(source))
     return load_documents(source)
 
 
@@ -244,5 +269,6 @@ __all__ = [
     "pipeline_yaml",
     "read_documents",
     "read_spec",
+    "source_name",
     "write_package",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from kfp.dsl.base_component import BaseComponent
 
-from pipeline_tools.compiler import read_documents
+from pipeline_tools.compiler.package import read_documents, source_name
 from pipeline_tools.errors import InputError
 from pipeline_tools.local.values import Outcome, Values, task_inputs
 from pipeline_tools.registry import Plan, Registration
@@ -49,7 +49,7 @@ def dry_run(
     documents = read_documents(pipeline)
     scope = Values(check_arguments(documents[0], arguments))
     registered = {label: each for label, (_, each) in find_registered(documents[0]).items() if each.plan}
-    yield from _Walk(registered).walk(read_plan(documents), scope, Position())
+    yield from _Walk(registered).walk(read_plan(documents, source_name(pipeline)), scope, Position())
 
 
 class _Walk:

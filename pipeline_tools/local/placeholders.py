@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_tools.errors import InputError
 from pipeline_tools.spec.placeholders import EXECUTOR_INPUT, OUTPUT_FILE, Placeholder, split, structure
-from pipeline_tools.spec.types import text_of
+from pipeline_tools.spec.text import text_of
 
 
 def fill(text: str, executor_input: Mapping[str, Any], run_values: Mapping[str, str]) -> str:
@@ -20,7 +20,7 @@ def fill(text: str, executor_input: Mapping[str, Any], run_values: Mapping[str, 
         run_values: A value for each of `pipeline_tools.spec.placeholders.RUN_PLACEHOLDERS`.
 
     Returns:
-        The text, with values written as `pipeline_tools.spec.types.text_of` writes them.
+        The text, with values written as `pipeline_tools.spec.text.text_of` writes them.
 
     Raises:
         InputError: A placeholder is unknown, or refers to something that the step does not have.

@@ -34,6 +34,7 @@ from pipeline_tools.runs.result import (
 from pipeline_tools.spec.components import find_registered
 from pipeline_tools.spec.graph import Dag, Position, read_plan
 from pipeline_tools.spec.parameters import check_arguments
+from pipeline_tools.spec.platform import pipeline_time_limit
 
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent
@@ -89,6 +90,7 @@ class _Job:
     """A run that was checked and can start."""
 
     plan: Dag
+    time_limit: float | None
     run_dir: RunDir
     record: Record
     parallelism: int
@@ -124,7 +126,9 @@ class _Job:
         walk = asyncio.ensure_future(self._walk())
         started.set_result(_Stop(asyncio.get_running_loop(), walk))
         try:
-            outcome = await walk
+            outcome = await asyncio.wait_for(walk, self.time_limit)
+        except asyncio.TimeoutError:
+            self._end("failed", f"the pipeline took longer than its limit of {self.time_limit:g} s")
         except asyncio.CancelledError:
             self._end("interrupted", "the run was interrupted")
         except BaseException:
@@ -171,8 +175,11 @@ class _Job:
         for step in self.record.result.steps.values():
             if step.status == "pending":
                 self.record.change(step.name, status="skipped", reason=reason)
-            elif step.status == "running":
-                self.record.change(step.name, status="interrupted")
+            elif step.status in ("running", "interrupted"):
+                if status == "failed":
+                    self.record.change(step.name, status="failed", error=reason, error_type="TimeoutError")
+                else:
+                    self.record.change(step.name, status="interrupted")
         self.record.end(status, {})
 
 
@@ -197,7 +204,7 @@ def _prepare(
     isolation: launch.Isolation | None,
 ) -> _Job:
     # Imports the compiler, which a process that only looks at results does not need.
-    from pipeline_tools.compiler.package import as_package, read_documents
+    from pipeline_tools.compiler.package import as_package, read_documents, source_name
 
     if parallelism is not None and parallelism < 1:
         raise InputError(f"parallelism is {parallelism}; it must be 1 or more")
@@ -207,9 +214,7 @@ def _prepare(
         spec = documents[0]
         name = spec["pipelineInfo"]["name"]
         parameters = check_arguments(spec, arguments)
-        plan = read_plan(
-            documents, os.fspath(pipeline) if isinstance(pipeline, (str, os.PathLike)) else f"pipeline {name}"
-        )
+        plan = read_plan(documents, source_name(pipeline))
         check_extras(plan.imports(parameters))
         where = create_run_dir(run_dir, name, utc_now())
         try:
@@ -224,7 +229,9 @@ def _prepare(
             raise InputError(f"{where.path}: cannot write to the run directory: {reason}") from error
     components = {label: component for label, (component, _) in find_registered(spec).items()}
     slots = parallelism or os.cpu_count() or 1
-    return _Job(plan, where, record, slots, isolation or launch.default_isolation(), components)
+    return _Job(
+        plan, pipeline_time_limit(documents), where, record, slots, isolation or launch.default_isolation(), components
+    )
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ from pipeline_tools.local.values import Outcome, Values, collected, dag_outputs,
 from pipeline_tools.runs.record import Record
 from pipeline_tools.runs.result import Artifact
 from pipeline_tools.spec.graph import Dag, Position, Task
-from pipeline_tools.spec.tasks import is_group
 
 
 class Scheduler:
@@ -69,10 +68,10 @@ class Scheduler:
             if task.condition and not task.condition.value(inputs.parameters):
                 return self._skip(task, position, "not taken", f"its condition is false: {task.condition}")
             if task.iterator:
-                return await self._loop(task, task.iterator, _seen(task, scope, inputs), position)
+                return await self._loop(task, task.iterator, inputs, position)
         except InputError as error:
             return self._fail(task, position, error)
-        return await self._one(task, _seen(task, scope, inputs), position)
+        return await self._one(task, inputs, position)
 
     async def _one(self, task: Task, inputs: Values, position: Position) -> Outcome:
         if task.dag is None:
@@ -110,17 +109,6 @@ class Scheduler:
         for name in names[1:]:
             self._record.change(name, status="skipped", reason=f"{task.name}: {error}")
         return Outcome("failed", errors=(f"{names[0]}: {error}",))
-
-
-def _seen(task: Task, scope: Values, inputs: Values) -> Values:
-    """Give a group what it sees: its inputs, and the values around it.
-
-    The compiler does not always hand the item of an outer loop on to an inner one. A group is written inside the
-    pipeline function that it belongs to, so it sees what that function sees; a nested pipeline has its inputs alone.
-    """
-    if task.dag is None or not is_group(task.name):
-        return inputs
-    return Values({**scope.parameters, **inputs.parameters}, {**scope.artifacts, **inputs.artifacts})
 
 
 def _step_names(task: Task, position: Position) -> list[str]:

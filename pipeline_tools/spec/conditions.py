@@ -54,10 +54,12 @@ class Condition:
         text: As the specification writes it.
         value: Evaluates it for the parameters of the task that has the condition. Raises `InputError` for a parameter
             without a value, and for values that cannot be compared.
+        tokens: Its parts, each with its kind: ``parameter``, ``string``, ``number``, ``word`` or ``operator``.
     """
 
     text: str
     value: Callable[[Mapping[str, Any]], bool]
+    tokens: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
         """The condition as its author writes it: ``add-Output > 3``."""
@@ -79,7 +81,24 @@ def parse_condition(text: str) -> Condition:
     parser = _Parser(text)
     value = parser.either()
     parser.end()
-    return Condition(text, lambda parameters: bool(value(parameters)))
+    return Condition(text, lambda parameters: bool(value(parameters)), tuple(_tokens(text)))
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    at = 0
+    while text[at:].strip():
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _unreadable(text, text[at:].strip())
+        kind = match.lastgroup or ""
+        found.append((kind, match.group(kind)))
+        at = match.end()
+    return found
+
+
+def _unreadable(text: str, at: str) -> InputError:
+    return InputError(f"cannot read the condition {text!r}, at {at!r}")
 
 
 class _Parser:
@@ -87,18 +106,10 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens: list[tuple[str, str]] = []
-        at = 0
-        while text[at:].strip():
-            match = _TOKEN.match(text, at)
-            if match is None:
-                raise self._error(text[at:].strip())
-            kind = match.lastgroup or ""
-            self._tokens.append((kind, match.group(kind)))
-            at = match.end()
+        self._tokens = _tokens(text)
 
     def _error(self, at: str) -> InputError:
-        return InputError(f"cannot read the condition {self._text!r}, at {at!r}")
+        return _unreadable(self._text, at)
 
     def _next(self, *wanted: str) -> str | None:
         """Take the next token if it is one of these operators or words."""

@@ -10,7 +10,7 @@ from pipeline_tools.errors import InputError
 from pipeline_tools.spec.conditions import Condition, parse_condition
 from pipeline_tools.spec.executors import Executor, Function, read_executor
 from pipeline_tools.spec.platform import check_settings, settings_by_executor, time_limit
-from pipeline_tools.spec.selectors import parse_selector
+from pipeline_tools.spec.references import resolve_references
 from pipeline_tools.spec.tasks import dependencies, is_group, runs_after_failures, topological_order
 
 
@@ -154,9 +154,10 @@ def read_plan(documents: Sequence[Mapping[str, Any]], where: str = "") -> Dag:
         The DAG of the pipeline itself, with those of its groups and nested pipelines in it.
 
     Raises:
-        InputError: Something in it cannot run on this machine. The message names each such task and what it uses.
+        InputError: A reference leads nowhere, or something cannot run on this machine. The message names each such
+            task and what it uses.
     """
-    spec = documents[0]
+    spec = resolve_references(documents[0])
     settings = settings_by_executor(documents)
     problems: list[str] = []
     executors = spec.get("deploymentSpec", {}).get("executors", {})
@@ -172,9 +173,6 @@ def read_plan(documents: Sequence[Mapping[str, Any]], where: str = "") -> Dag:
         try:
             if of.get("triggerPolicy", {}).get("condition"):
                 condition = parse_condition(of["triggerPolicy"]["condition"])
-            for source in of.get("inputs", {}).get("parameters", {}).values():
-                if source.get("parameterExpressionSelector"):
-                    parse_selector(source["parameterExpressionSelector"])
             if "dag" in component:
                 dag = read(component["dag"], f"{label}/")
             else:
@@ -188,8 +186,6 @@ def read_plan(documents: Sequence[Mapping[str, Any]], where: str = "") -> Dag:
                 environment = {variable["name"]: str(variable.get("value", "")) for variable in variables}
         except InputError as error:
             problems.append(f"task {label!r}: {error}")
-        except KeyError as error:
-            problems.append(f"task {label!r}: the specification has no {error} for it")
         return Task(name, of, component, dag, executor, environment, limit, condition)
 
     def read(dag: Mapping[str, Any], where: str) -> Dag:

@@ -28,7 +28,6 @@ LONGEST_NAME = 200
 """Characters of a name that a file is named after: file systems take 255 bytes, endings included."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_ALIAS = re.compile(r"(?:^|[\s\[\]{},:?-])\*[^\s,\[\]{}*]", re.MULTILINE)
 _UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 
@@ -103,22 +102,23 @@ def load_yaml(text: str, where: str) -> list[Any]:
         InputError: It is not YAML, or nests or repeats more than a specification does.
     """
     try:
-        if _ALIAS.search(text):
-            _check_aliases(text, where)
+        _check_structure(text, where)
         documents = list(yaml.load_all(text, Loader=_LOADER))
     except (yaml.YAMLError, ValueError) as error:  # a date that cannot be, for one
         raise InputError(f"{where}: not YAML: {error}") from error
-    except RecursionError:
-        raise InputError(f"{where}: nested deeper than {DEEPEST} levels") from None
     for document in documents:
         _check_values(document, where)
     return documents
 
 
-def _check_aliases(text: str, where: str) -> None:
-    """Count what aliases stand for, before anything is built: a short text can repeat itself a billion times."""
+def _check_structure(text: str, where: str) -> None:
+    """Measure depth and what aliases repeat, before anything is built.
+
+    A short text can repeat itself a billion times, and libyaml's own composer overruns the stack of a deep one.
+    """
     sizes: dict[str, int] = {}
     open_nodes: list[tuple[str | None, int]] = []  # anchor, nodes in it so far
+    aliased = False
 
     def close(anchor: str | None, size: int) -> None:
         if anchor:
@@ -126,18 +126,21 @@ def _check_aliases(text: str, where: str) -> None:
         if open_nodes:
             outer, so_far = open_nodes.pop()
             open_nodes.append((outer, so_far + size))
-        if size > MOST_NODES:
+        if aliased and size > MOST_NODES:
             raise InputError(f"{where}: its aliases repeat more than {MOST_NODES:,} values")
 
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append((event.anchor, 1))
+            if len(open_nodes) > DEEPEST:
+                raise InputError(f"{where}: line {event.start_mark.line + 1}: nested deeper than {DEEPEST} levels")
         elif isinstance(event, yaml.CollectionEndEvent):
             close(*open_nodes.pop())
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
                 line = event.start_mark.line + 1
                 raise InputError(f"{where}: line {line}: the alias *{event.anchor} names nothing that ends before it")
+            aliased = True
             close(None, sizes[event.anchor])
         elif isinstance(event, yaml.ScalarEvent):
             close(event.anchor, 1)
@@ -149,8 +152,6 @@ def _check_values(value: Any, where: str) -> None:
     while waiting:
         each, path = waiting.pop()
         field = ".".join(path)
-        if len(path) > DEEPEST:
-            raise InputError(f"{where}: {'.'.join(path[:5])}…: nested deeper than {DEEPEST} levels")
         if isinstance(each, Mapping):
             for key, inner in each.items():
                 if not isinstance(key, str):

@@ -27,10 +27,19 @@ def settings_by_executor(documents: Sequence[Mapping[str, Any]]) -> dict[str, Ma
     Returns:
         Settings by executor label.
     """
-    found: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, Mapping[str, Any]] = _kubernetes(documents).get("deploymentSpec", {}).get("executors", {})
+    return found
+
+
+def pipeline_time_limit(documents: Sequence[Mapping[str, Any]]) -> float | None:
+    """Give the seconds that a run of the whole pipeline may take, when there is a limit."""
+    return time_limit(_kubernetes(documents).get("pipelineConfig", {}))
+
+
+def _kubernetes(documents: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
     for document in documents[1:]:
-        kubernetes = document.get("platforms", {}).get("kubernetes", {})
-        found.update(kubernetes.get("deploymentSpec", {}).get("executors", {}))
+        found.update(document.get("platforms", {}).get("kubernetes", {}))
     return found
 
 

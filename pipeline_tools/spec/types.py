@@ -1,13 +1,13 @@
-"""The types of parameters: what a value is in a step, and how it is written into a text."""
+"""The types of parameters: what a value is in a step."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from pipeline_tools.errors import InputError
+from pipeline_tools.spec.text import text_of
 
 DESCRIPTIONS = {
     "STRING": "text",
@@ -20,8 +20,6 @@ DESCRIPTIONS = {
 """What a person gives for each ``parameterType``."""
 
 _EXACT = 2**53  # beyond, not every whole number is a float
-_INT64 = 2**63
-_ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
 
 def describe(kind: str) -> str:
@@ -72,70 +70,4 @@ def plain(value: Any) -> Any:
     return value
 
 
-def text_of(value: Any) -> str:
-    """Write a value into a text as KFP's backend does.
-
-    Args:
-        value: What JSON can hold.
-
-    Returns:
-        Text as it is; nothing for null; a whole number without a fraction, another as Go's ``%g`` writes it; ``true``
-        or ``false``; lists and mappings as the compact JSON that Go writes, keys sorted.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return _number(value)
-    return _go_json(value)
-
-
-def _number(value: int | float) -> str:
-    if float(value).is_integer() and -_INT64 <= value < _INT64:
-        return str(int(value))
-    return _shortest(float(value), largest_exponent=6)
-
-
-def _shortest(value: float, *, largest_exponent: int) -> str:
-    """Write the shortest digits that give the number back, as Go does; an exponent has two digits at least."""
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    if not isinstance(exponent, int):
-        raise InputError(f"{value} is not a finite number")
-    shown = "".join(map(str, digits))
-    point = len(shown) + exponent  # digits in front of the point
-    minus = "-" if sign else ""
-    if -4 <= point - 1 < largest_exponent:
-        if point <= 0:
-            return f"{minus}0.{'0' * -point}{shown}"
-        if exponent >= 0:
-            return f"{minus}{shown}{'0' * exponent}"
-        return f"{minus}{shown[:point]}.{shown[point:]}"
-    fraction = f".{shown[1:]}" if len(shown) > 1 else ""
-    return f"{minus}{shown[0]}{fraction}e{point - 1:+03d}"
-
-
-def _go_json(value: Any) -> str:
-    """Write JSON as Go's ``encoding/json`` does: compact, keys sorted, HTML's own characters escaped."""
-    if isinstance(value, Mapping):
-        pairs = (f"{_go_json(str(key))}:{_go_json(value[key])}" for key in sorted(value))
-        return "{" + ",".join(pairs) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(_go_json, value)) + "]"
-    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
-        return _go_json_number(float(value))
-    return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
-
-
-def _go_json_number(value: float) -> str:
-    if value == 0:
-        return "-0" if str(value).startswith("-") else "0"
-    if 1e-6 <= abs(value) < 1e21:
-        text = format(Decimal(repr(value)), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return _shortest(value, largest_exponent=0).replace("e-0", "e-")
-
-
-__all__ = ["DESCRIPTIONS", "cast", "describe", "plain", "text_of"]
+__all__ = ["DESCRIPTIONS", "cast", "describe", "plain"]

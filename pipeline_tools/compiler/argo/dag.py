@@ -23,8 +23,7 @@ from pipeline_tools.compiler.argo.expressions import (
 )
 from pipeline_tools.compiler.argo.inputs import Artifacts, Scope, TaskInputs
 from pipeline_tools.compiler.argo.names import described, template_name
-from pipeline_tools.compiler.argo.order import in_order, targets
-from pipeline_tools.compiler.argo.pods import Json, known
+from pipeline_tools.compiler.argo.pods import Json, check_fields
 from pipeline_tools.compiler.argo.ports import (
     collected,
     dag_inputs,
@@ -36,7 +35,9 @@ from pipeline_tools.compiler.argo.ports import (
 )
 from pipeline_tools.compiler.argo.settings import ArgoSettings
 from pipeline_tools.compiler.argo.steps import Step, speaks_executor_protocol
+from pipeline_tools.compiler.argo.targets import targets
 from pipeline_tools.errors import InputError
+from pipeline_tools.spec.tasks import runs_after_failures, topological_order
 
 _TASK_FIELDS = (
     "taskInfo",
@@ -109,10 +110,8 @@ class Lowering:
         if not tasks:
             raise InputError(f"`{name}`: a pipeline without tasks cannot be expressed as an Argo Workflow")
         dag = _Dag(tasks, Scope(component.get("inputDefinitions", {}), root, lists), {})
-        tolerant = any(
-            t.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED" for t in tasks.values()
-        )
-        lowered = {task: self._task(task, dag, tolerant=tolerant) for task in in_order(tasks)}
+        tolerant = any(map(runs_after_failures, tasks.values()))
+        lowered = {task: self._task(task, dag, tolerant=tolerant) for task in topological_order(tasks)}
         body: Json = {"tasks": [lowered[task] for task in tasks]}
         if tolerant:
             # A task that runs after a failure must not make the failure a success: what it follows is a target too.
@@ -144,7 +143,7 @@ class Lowering:
         task, where = dag.tasks[name], f"task `{name}`"
         if "artifactIterator" in task:
             raise InputError(f"{where}: ParallelFor over artifacts cannot be expressed as an Argo Workflow")
-        known(task, *_TASK_FIELDS, where=where)
+        check_fields(task, *_TASK_FIELDS, where=where)
         component = self._components[task["componentRef"]["name"]]
         produced, made = partial(self._produced, dag), partial(self._made, dag)
         inputs = TaskInputs(task, component, dag.scope, produced, made, where)
@@ -160,9 +159,9 @@ class Lowering:
             entry["arguments"] = arguments
         after = sorted(inputs.producers | set(task.get("dependentTasks", [])))
         policy = task.get("triggerPolicy", {})
-        known(policy, "condition", "strategy", where=f"{where}: trigger")
+        check_fields(policy, "condition", "strategy", where=f"{where}: trigger")
         if after and tolerant:
-            ends = _ANY_END if policy.get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED" else ()
+            ends = _ANY_END if runs_after_failures(task) else ()
             terms = [f"({' || '.join(f'{each}.{end}' for end in ends)})" if ends else each for each in after]
             entry["depends"] = " && ".join(terms)
         elif after:
@@ -194,7 +193,7 @@ class Lowering:
     ) -> tuple[str, dict[str, int]]:
         """Lower what a task runs."""
         where, base = f"task `{name}`", template_name(task["componentRef"]["name"])
-        known(component, "inputDefinitions", "outputDefinitions", "dag", "executorLabel", where=where)
+        check_fields(component, "inputDefinitions", "outputDefinitions", "dag", "executorLabel", where=where)
         counts: dict[str, int] = {}
         if "dag" in component:
             lowered, counts = (
@@ -222,19 +221,15 @@ class Lowering:
     ) -> Json:
         label = component["executorLabel"]
         executor = self._executors[label]
-        known(executor, "container", "importer", where=where)
+        check_fields(executor, "container", "importer", where=where)
         if "importer" in executor:
             return importers.template(base, component, executor["importer"], inputs, self._settings, self._add, where)
         step = Step(component, executor["container"], self._configs.get(label, {}), where)
         self.pull_secrets.update(step.pod.pull_secrets)
-        defaults = {
-            n for n, s in component.get("inputDefinitions", {}).get("parameters", {}).items() if "defaultValue" in s
-        }
-        provided = set(inputs.parameters) | set(inputs.artifacts) | defaults
         caching = task.get("cachingOptions", {})
-        known(caching, "enableCache", "cacheKey", where=f"{where}: caching")
+        check_fields(caching, "enableCache", "cacheKey", where=f"{where}: caching")
         age = self._settings.memoize
-        template = step.template(base, lists, provided, fingerprint=age is not None)
+        template = step.template(base, lists, inputs.provided, fingerprint=age is not None)
         shown = task.get("taskInfo", {}).get("name", "")
         if shown != step.task:
             template["metadata"]["annotations"]["pipelines.kubeflow.org/task_display_name"] = shown
@@ -252,10 +247,10 @@ class Lowering:
     ) -> tuple[str, dict[str, int]]:
         """Lower a ParallelFor: a DAG around its body, so that the loop is one task to whatever follows it."""
         iterator = task["parameterIterator"]
-        known(iterator, "items", "itemInput", where=f"{where}: ParallelFor")
-        known(iterator["items"], "raw", "inputParameter", where=f"{where}: ParallelFor")
+        check_fields(iterator, "items", "itemInput", where=f"{where}: ParallelFor")
+        check_fields(iterator["items"], "raw", "inputParameter", where=f"{where}: ParallelFor")
         policy = task.get("iteratorPolicy", {})
-        known(policy, "parallelismLimit", where=f"{where}: ParallelFor")
+        check_fields(policy, "parallelismLimit", where=f"{where}: ParallelFor")
         item, source = iterator["itemInput"], iterator["items"]
         body, inner = self.dag(f"{base}-iteration", component, lists)
         if inner:
@@ -343,7 +338,7 @@ class Lowering:
         artifacts: list[Json] = []
         counts: dict[str, int] = {}
         for name, spec in sorted(given.get("parameters", {}).items()):
-            known(spec, "valueFromParameter", "valueFromOneof", where=f"output {name!r}")
+            check_fields(spec, "valueFromParameter", "valueFromOneof", where=f"output {name!r}")
             chosen = spec.get("valueFromOneof", {}).get("parameterSelectors") or [spec["valueFromParameter"]]
             values = [
                 (s["producerSubtask"], self._produced(dag, s["producerSubtask"], s["outputParameterKey"]))
@@ -378,11 +373,13 @@ class Lowering:
 
 
 def _nothing(task: str, name: str) -> Any:
-    raise AssertionError((task, name))
+    raise InputError(f"a loop hands on {name!r} of {task!r}, which is outside of it")
 
 
 def _retry(policy: Mapping[str, Any], where: str) -> Json:
-    known(policy, "maxRetryCount", "backoffDuration", "backoffFactor", "backoffMaxDuration", where=f"{where}: retry")
+    check_fields(
+        policy, "maxRetryCount", "backoffDuration", "backoffFactor", "backoffMaxDuration", where=f"{where}: retry"
+    )
     if not policy.get("maxRetryCount"):
         return {}
     strategy: Json = {"limit": str(policy["maxRetryCount"]), "retryPolicy": "Always"}

@@ -11,12 +11,12 @@ The language is expr-lang as Argo configures it: https://argo-workflows.readthed
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_tools.errors import InputError
+from pipeline_tools.spec.conditions import parse_condition
+from pipeline_tools.spec.text import text_of
 
 
 def encode(value: Any) -> str:
@@ -84,8 +84,22 @@ class Value:
 
     @property
     def text(self) -> str:
-        """The expression for the value as KFP puts it into a text: strings as they are, everything else as JSON."""
-        return f'(type({self.decoded}) == "string" ? {self.decoded} : toJson({self.decoded}))'
+        """The expression for the value as `pipeline_tools.spec.text.text_of` writes it into a text."""
+        if self.constant is not None:
+            return quote(text_of(json.loads(self.constant)))
+        number = "(# == int(#) ? toJson(int(#)) : sprig.toString(#))"
+        other = f'(type(#) == "nil" ? "" : type(#) == "float" ? {number} : toJson(#))'
+        return f'map([{self.decoded}], type(#) == "string" ? # : {other})[0]'
+
+    def unless_null(self, default: Value) -> Value:
+        """Give the value, or another where it is null."""
+        if self.constant is not None:
+            return default if self.constant == encode(None) else self
+        return Value(f"({self.expression} == {quote(encode(None))} ? {default.expression} : {self.expression})")
+
+    def if_succeeded(self, task: str) -> Value:
+        """Give the value, or null where the task that brings it did not succeed."""
+        return Value(f"({succeeded(task)} ? {self.expression} : {quote(encode(None))})")
 
 
 def tag(expression: str) -> str:
@@ -141,40 +155,21 @@ def literal(value: Any, leaf: Callable[[str], str]) -> str:
     return json.dumps(value)
 
 
-_CEL_TOKEN = re.compile(
-    r"""\s*(?:
-        inputs\.parameter_values\['(?P<parameter>[^']+)'\]
-      | '(?P<string>[^'\\]*)'
-      | (?P<number>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)
-      | (?P<word>true|false|int|double)\b
-      | (?P<operator>&&|\|\||==|!=|<=|>=|<|>|!|\(|\))
-    )""",
-    re.VERBOSE,
-)
-
-
 def condition(text: str, parameter: Callable[[str], Value]) -> str:
     """Translate a condition from the language that KFP writes (CEL) to Argo's.
 
     Args:
         text: For example ``int(inputs.parameter_values['pipelinechannel--n']) > 3``.
-        parameter: Gives the value of a parameter of the task that carries the condition.
+        parameter: Gives the value of a parameter of the task that has the condition.
 
     Returns:
         The expression.
 
     Raises:
-        InputError: The condition has something that Argo's language cannot say in the same way.
+        InputError: The KFP compiler writes no such condition.
     """
     out: list[str] = []
-    at = 0
-    while text[at:].strip():
-        match = _CEL_TOKEN.match(text, at)
-        if match is None:
-            raise InputError(f"the condition `{text}` cannot be expressed in Argo, at `{text[at:].strip()}`")
-        at = match.end()
-        kind = match.lastgroup
-        token = match.group(kind) if kind else ""
+    for kind, token in parse_condition(text).tokens:
         if kind == "parameter":
             out.append(parameter(token).decoded)
         elif kind == "string":

@@ -24,7 +24,7 @@ from pipeline_tools.compiler.argo.expressions import (
 )
 from pipeline_tools.compiler.argo.inputs import TaskInputs
 from pipeline_tools.compiler.argo.names import described
-from pipeline_tools.compiler.argo.pods import Json, known
+from pipeline_tools.compiler.argo.pods import Json, check_fields
 from pipeline_tools.compiler.argo.settings import ArgoSettings
 from pipeline_tools.compiler.argo.steps import INPUTS, OUTPUTS
 from pipeline_tools.errors import InputError
@@ -80,7 +80,7 @@ def template(
     Raises:
         InputError: The address is of a kind that Argo cannot fetch from.
     """
-    known(importer, "artifactUri", "typeSchema", "metadata", "reimport", where=f"{where}: importer")
+    check_fields(importer, "artifactUri", "typeSchema", "metadata", "reimport", where=f"{where}: importer")
     uri = importer.get("artifactUri", {})
     constant = uri.get("constant")
     if constant is None:
@@ -145,8 +145,8 @@ def _leaf(
     name: str, importer: Mapping[str, Any], parameters: list[Json], location: Json | None, settings: ArgoSettings
 ) -> Json:
     """Make the template of one pod that imports from one kind of address, or hands a path on."""
-    facts = {"name": "artifact", "type": dict(importer.get("typeSchema", {})), "metadata": importer.get("metadata", {})}
-    description = literal(facts, _text).removesuffix(" }")
+    fixed = {"name": "artifact", "type": dict(importer.get("typeSchema", {})), "metadata": importer.get("metadata", {})}
+    description = literal(fixed, _text).removesuffix(" }")
     uri = "" if location else f', "uri": trimPrefix(fromJSON({_URI}), "file://")'
     data = tag(encoded(f"{description}{uri} }}".replace("}}", "} }")))
     files: list[Json] = [{"name": "kfp-step", "path": f"{INPUTS}/kfp-step.json", "raw": {"data": data}}]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline_tools.compiler.argo.expressions import (
     Value,
+    encode,
     encoded,
     input_parameter,
     joined,
@@ -19,12 +19,12 @@ from pipeline_tools.compiler.argo.expressions import (
     workflow_parameter,
 )
 from pipeline_tools.compiler.argo.names import described
-from pipeline_tools.compiler.argo.pods import Json, known
+from pipeline_tools.compiler.argo.pods import Json, check_fields
 from pipeline_tools.errors import InputError
 from pipeline_tools.spec.placeholders import Placeholder, has_placeholder, split
-
-_SELECTOR = re.compile(r'parseJson\(string_value\)((?:\["[^"]*"\])+)')
-_KEY = re.compile(r'\["([^"]*)"\]')
+from pipeline_tools.spec.selectors import parse_selector
+from pipeline_tools.spec.tasks import producers, runs_after_failures
+from pipeline_tools.spec.types import cast, plain
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Artifacts:
     """One artifact, or a list of them.
 
     Attributes:
-        origins: What stands as ``from`` of an argument, one an artifact.
+        origins: The ``from`` of an argument, one for each artifact.
         description: The parameter that describes it; for a list, a list of descriptions.
         is_list: Whether it is a list, maybe of one.
     """
@@ -44,7 +44,7 @@ class Artifacts:
 
 @dataclass(frozen=True)
 class Scope:
-    """The inputs of the template that a task stands in.
+    """The inputs of the template around a task.
 
     Attributes:
         definitions: The component's ``inputDefinitions``.
@@ -56,16 +56,14 @@ class Scope:
     root: bool
     lists: Mapping[str, int]
 
-    def has(self, name: str) -> bool:
-        """Tell whether the surrounding template has a parameter."""
-        return name in self.definitions.get("parameters", {})
+    def may_be_null(self, name: str) -> bool:
+        """Tell whether a parameter of the surrounding template can arrive without a value."""
+        spec = self.definitions["parameters"][name]
+        return "defaultValue" not in spec and (not self.root or bool(spec.get("isOptional")))
 
     def parameter(self, name: str) -> Value:
         """Give the value of a parameter of the surrounding template."""
-        spec = self.definitions.get("parameters", {}).get(name)
-        if spec is None:
-            # KFP asks the outside of a loop in a loop for the inner loop's item, which nobody gives and nobody reads.
-            return Value.of(None)
+        spec = self.definitions["parameters"][name]
         if not self.root:
             return Value(input_parameter(name))
         given = workflow_parameter(name)
@@ -98,12 +96,12 @@ class TaskInputs:
         made: Callable[[str, str], Artifacts],
         where: str,
     ) -> None:
-        """Take a task.
+        """Read the inputs of a task.
 
         Args:
             task: The task of the specification.
             component: Its component.
-            scope: The inputs of the template that it stands in.
+            scope: The inputs of the template around it.
             produced: Gives an output parameter of another task.
             made: Gives an output artifact of another task.
             where: Names the task in errors.
@@ -112,60 +110,74 @@ class TaskInputs:
             InputError: An input has no form that Argo can hand over.
         """
         self._scope, self._produced, self._made, self._where = scope, produced, made, where
-        self._step = "executorLabel" in component
         self._name = str(task.get("taskInfo", {}).get("name", ""))
         self._given: Json = task.get("inputs", {})
-        known(self._given, "parameters", "artifacts", where=f"{where}: inputs")
+        check_fields(self._given, "parameters", "artifacts", where=f"{where}: inputs")
         self._types = component.get("inputDefinitions", {}).get("parameters", {})
         parameters = self._given.get("parameters", {})
-        self.parameters = {name: self._parameter(name, parameters[name]) for name in sorted(parameters)}
+        self._tolerant = runs_after_failures(task)
+        self.parameters = {name: self._or_default(name, parameters[name]) for name in sorted(parameters)}
         artifacts = self._given.get("artifacts", {})
         self.artifacts = {name: self._artifacts(name, artifacts[name]) for name in sorted(artifacts)}
 
     @property
     def producers(self) -> set[str]:
         """The tasks whose outputs this one takes."""
-        found = set()
-        for kind, field in (("parameters", "taskOutputParameter"), ("artifacts", "taskOutputArtifact")):
-            for spec in self._given.get(kind, {}).values():
-                source = spec.get(field) or spec.get("taskFinalStatus")
-                if source:
-                    found.add(source["producerTask"])
-        return found
+        return set(producers({"inputs": self._given}))
+
+    def provided(self, name: str) -> bool | str:
+        """Tell whether an input has a value: null counts as none, as in KFP's backend.
+
+        Returns:
+            Yes or no where it is known, else the expression for it, of the template's own input.
+        """
+        if name in self.artifacts or "defaultValue" in self._types.get(name, {}):
+            return True
+        value = self.parameters.get(name)
+        if value is None or value.constant is not None:
+            return value is not None and value.constant != encode(None)
+        if not self._types.get(name, {}).get("isOptional"):
+            return True
+        return f"{input_parameter(name)} != {quote(encode(None))}"
+
+    def _or_default(self, name: str, spec: Mapping[str, Any]) -> Value:
+        """Give a parameter, or the default of the component where null arrives."""
+        value, definition = self._parameter(name, spec), self._types.get(name, {})
+        if "defaultValue" not in definition or not self._may_be_null(spec):
+            return value
+        return value.unless_null(Value.of(cast(definition["defaultValue"], definition.get("parameterType", ""))))
+
+    def _may_be_null(self, spec: Mapping[str, Any]) -> bool:
+        if "runtimeValue" in spec:
+            return spec["runtimeValue"].get("constant") is None
+        outer = spec.get("componentInputParameter")
+        return outer is None or "parameterExpressionSelector" in spec or self._scope.may_be_null(outer)
 
     def _parameter(self, name: str, spec: Mapping[str, Any]) -> Value:
         where = f"{self._where}: input {name!r}"
         fields = ("componentInputParameter", "taskOutputParameter", "runtimeValue", "taskFinalStatus")
-        known(spec, *fields, "parameterExpressionSelector", where=where)
+        check_fields(spec, *fields, "parameterExpressionSelector", where=where)
         if "componentInputParameter" in spec:
-            outer = spec["componentInputParameter"]
-            if self._step and not self._scope.has(outer):
-                raise InputError(
-                    f"{where} refers to {outer!r}, which no pipeline or loop around it has; the specification is broken"
-                )
-            value = self._scope.parameter(outer)
+            value = self._scope.parameter(spec["componentInputParameter"])
         elif "taskOutputParameter" in spec:
             source = spec["taskOutputParameter"]
             value = self._produced(source["producerTask"], source["outputParameterKey"])
+            if self._tolerant:
+                value = value.if_succeeded(source["producerTask"])
         elif "taskFinalStatus" in spec:
             value = _final_status(spec["taskFinalStatus"]["producerTask"])
         else:
-            known(spec.get("runtimeValue", {}), "constant", where=where)
+            check_fields(spec.get("runtimeValue", {}), "constant", where=where)
             value = self._constant(name, spec.get("runtimeValue", {}).get("constant"))
         selector = spec.get("parameterExpressionSelector")
-        return self._selected(value, selector, where) if selector else value
-
-    def _selected(self, value: Value, selector: str, where: str) -> Value:
-        match = _SELECTOR.fullmatch(selector)
-        if match is None:
-            raise InputError(f"{where}: the selector `{selector}` cannot be expressed")
-        keys = "".join(f"[{quote(key)}]" for key in _KEY.findall(match.group(1)))
+        if not selector:
+            return value
+        keys = "".join(f"[{quote(key)}]" for key in parse_selector(selector))
         return Value(encoded(value.decoded + keys))
 
     def _constant(self, name: str, constant: Any) -> Value:
-        kind = self._types.get(name, {}).get("parameterType")
-        if kind == "NUMBER_INTEGER" and isinstance(constant, float):
-            constant = int(constant)
+        if self._types.get(name, {}).get("parameterType") == "NUMBER_INTEGER":
+            constant = plain(constant)
         if not has_placeholder(json.dumps(constant)):
             return Value.of(constant)
         return Value(encoded(literal(constant, self._text)))
@@ -179,7 +191,7 @@ class TaskInputs:
             spec = self._given.get("parameters", {}).get(part.name)
             if spec is not None:
                 return self._parameter(part.name, spec).text
-        facts = {
+        run_values = {
             ".pipeline_job_name": "workflow.name",
             ".pipeline_job_resource_name": "workflow.name",
             ".pipeline_job_uuid": "workflow.uid",
@@ -187,16 +199,19 @@ class TaskInputs:
             ".pipeline_task_name": quote(self._name),
             ".pipeline_task_uuid": f"workflow.uid + {quote('-' + self._name)}",
         }
-        if part.path in facts:
-            return facts[part.path]
+        if part.path in run_values:
+            return run_values[part.path]
         raise InputError(f"{self._where}: the placeholder {part.text} cannot be expressed in an argument")
 
     def _artifacts(self, name: str, spec: Mapping[str, Any]) -> Artifacts:
-        known(spec, "componentInputArtifact", "taskOutputArtifact", where=f"{self._where}: input {name!r}")
+        check_fields(spec, "componentInputArtifact", "taskOutputArtifact", where=f"{self._where}: input {name!r}")
         if "componentInputArtifact" in spec:
             return self._scope.artifacts(spec["componentInputArtifact"])
         source = spec["taskOutputArtifact"]
-        return self._made(source["producerTask"], source["outputArtifactKey"])
+        made = self._made(source["producerTask"], source["outputArtifactKey"])
+        if self._tolerant:
+            made = replace(made, description=made.description.if_succeeded(source["producerTask"]))
+        return made
 
     def arguments(self) -> Json:
         """Write the arguments of the task."""

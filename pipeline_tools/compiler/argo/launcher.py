@@ -1,8 +1,9 @@
 """Runs one step of a pipeline in its pod: what KFP's own launcher does, without KFP's backend.
 
-It is no module of this package: its text is put into the workflow, once, and runs in the step's own image, with any
-Python from 3.7 on and nothing else installed. It reads the step's document (inputs, outputs, command), fills the
-command's placeholders, runs it, and writes every output to a file of its own, where Argo picks it up.
+Its text is put into the workflow, once, with that of the one module that it imports from this package, and runs in the
+step's own image, with any Python from 3.7 on and nothing else installed. It reads the step's document (inputs, outputs,
+command), fills the command's placeholders, runs it, and writes every output to a file of its own, where Argo picks it
+up.
 
 No two opening braces may stand side by side here: Argo would read them as a tag.
 """
@@ -14,6 +15,8 @@ import signal
 import subprocess
 import sys
 
+from pipeline_tools.spec.text import text_of
+
 STEP = "/tmp/inputs/kfp-step.json"
 INPUTS = "/tmp/inputs"
 OUTPUTS = "/tmp/outputs"
@@ -22,10 +25,6 @@ PLACEHOLDER = re.compile(r"\{\{\$(.*?)\}\}", re.DOTALL)
 KEYED = re.compile(
     r"""\.(inputs|outputs)\.(parameters|artifacts)\[(?:''|'|")([^'"]+)(?:''|'|")\](?:\.(\w+)|\[['"]([^'"]+)['"]\])*"""
 )
-
-
-def text_of(value):
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def transit(value):
@@ -38,6 +37,8 @@ def cast(value, kind):
     if value is None:
         return None
     if kind == "NUMBER_INTEGER":
+        if int(float(value)) != float(value):
+            raise SystemExit(f"{value!r} is not a whole number")
         return int(value)
     if kind == "NUMBER_DOUBLE":
         return float(value)
@@ -111,7 +112,9 @@ def fill(text, given, run):
             return text_of(given["inputs"].get("parameterValues", {}).get(name))
         artifact = given[side].get("artifacts", {}).get(name, {"artifacts": [{}]})["artifacts"][0]
         found = artifact.get("uri" if field == "path" else field or "metadata")
-        return text_of(found.get(key) if key and isinstance(found, dict) else found)
+        if key and key not in (found or {}):
+            raise SystemExit(f"{match.group(0)}: the metadata of {name} has no {key}")
+        return text_of(found[key] if key else found)
 
     return PLACEHOLDER.sub(value, text)
 

@@ -15,7 +15,7 @@ CACHE_OPT_OUT = {"pipelines.kubeflow.org/max_cache_staleness": "P0D"}
 """Keeps the cache server of a KFP installation, where there is one, from answering in the place of a pod."""
 
 
-def known(given: Mapping[str, Any], *names: str, where: str) -> None:
+def check_fields(given: Mapping[str, Any], *names: str, where: str) -> None:
     """Refuse what this lowering does not know, so that nothing is dropped in silence.
 
     Raises:
@@ -26,7 +26,7 @@ def known(given: Mapping[str, Any], *names: str, where: str) -> None:
             raise InputError(f"{where}: `{name}` cannot be expressed as an Argo Workflow")
 
 
-def constant(value: Any, where: str) -> Any:
+def require_constant(value: Any, where: str) -> Any:
     """Refuse a value that is known only when the pipeline runs.
 
     Raises:
@@ -53,7 +53,7 @@ def resources(given: Mapping[str, Any], where: str) -> tuple[Json, Json]:
     """
     kinds = ("cpuLimit", "memoryLimit", "cpuRequest", "memoryRequest")
     newer = [f"resource{kind[0].upper()}{kind[1:]}" for kind in kinds]
-    known(given, *kinds, *newer, "accelerator", where=f"{where}: resources")
+    check_fields(given, *kinds, *newer, "accelerator", where=f"{where}: resources")
     fixed: Json = {}
     late: Json = {}
 
@@ -67,9 +67,11 @@ def resources(given: Mapping[str, Any], where: str) -> tuple[Json, Json]:
         elif given.get(old):
             put(f"{side.lower()}s", name, f"{given[old]:g}" + ("G" if name == "memory" else ""))
     accelerator = given.get("accelerator", {})
-    known(accelerator, "type", "count", "resourceType", "resourceCount", where=f"{where}: accelerator")
+    check_fields(accelerator, "type", "count", "resourceType", "resourceCount", where=f"{where}: accelerator")
     if accelerator:
-        kind = constant(accelerator.get("resourceType") or accelerator.get("type"), f"{where}: accelerator type")
+        kind = require_constant(
+            accelerator.get("resourceType") or accelerator.get("type"), f"{where}: accelerator type"
+        )
         put("limits", str(kind), str(accelerator.get("resourceCount") or accelerator.get("count") or 1))
     return fixed, late
 
@@ -119,7 +121,7 @@ class Pod:
             "nodeAffinity": self._node_affinity,
             "podAffinity": self._pod_affinity,
         }
-        known(config, *handlers, *single, where=where)
+        check_fields(config, *handlers, *single, where=where)
         for name, value in sorted(config.items()):
             if name in single:
                 single[name](value)
@@ -133,7 +135,7 @@ class Pod:
         value = parameter.get("runtimeValue", {}).get("constant") if parameter else item.get(field)
         if not isinstance(value, str):
             raise InputError(f"{self._where}: {field} is known only when the pipeline runs; give a constant")
-        return str(constant(value, f"{self._where}: {field}"))
+        return str(require_constant(value, f"{self._where}: {field}"))
 
     def _mount(self, volume: Json, path: str, **mount: Any) -> None:
         volumes = self.template.setdefault("volumes", [])
@@ -145,50 +147,52 @@ class Pod:
         self.container.setdefault("env", []).append({"name": name, "valueFrom": source})
 
     def _secret_volume(self, item: Json) -> None:
-        known(item, "secretName", "secretNameParameter", "mountPath", "optional", where=f"{self._where}: secret volume")
+        check_fields(
+            item, "secretName", "secretNameParameter", "mountPath", "optional", where=f"{self._where}: secret volume"
+        )
         name = self._name(item, "secretName")
         source = {"secretName": name, "optional": bool(item.get("optional"))}
         self._mount({"name": _volume_name("secret", name), "secret": source}, item["mountPath"])
 
     def _config_map_volume(self, item: Json) -> None:
         fields = ("configMapName", "configMapNameParameter", "mountPath", "optional")
-        known(item, *fields, where=f"{self._where}: config map volume")
+        check_fields(item, *fields, where=f"{self._where}: config map volume")
         name = self._name(item, "configMapName")
         source = {"name": name, "optional": bool(item.get("optional"))}
         self._mount({"name": _volume_name("config-map", name), "configMap": source}, item["mountPath"])
 
     def _secret_env(self, item: Json) -> None:
-        known(item, "secretName", "secretNameParameter", "keyToEnv", "optional", where=f"{self._where}: secret")
+        check_fields(item, "secretName", "secretNameParameter", "keyToEnv", "optional", where=f"{self._where}: secret")
         for key in item.get("keyToEnv", []):
             reference = {"name": self._name(item, "secretName"), "key": key["secretKey"]}
             self._env(key["envVar"], {"secretKeyRef": {**reference, "optional": bool(item.get("optional"))}})
 
     def _config_map_env(self, item: Json) -> None:
         fields = ("configMapName", "configMapNameParameter", "keyToEnv", "optional")
-        known(item, *fields, where=f"{self._where}: config map")
+        check_fields(item, *fields, where=f"{self._where}: config map")
         for key in item.get("keyToEnv", []):
             reference = {"name": self._name(item, "configMapName"), "key": key["configMapKey"]}
             self._env(key["envVar"], {"configMapKeyRef": {**reference, "optional": bool(item.get("optional"))}})
 
     def _field_env(self, item: Json) -> None:
-        known(item, "name", "fieldPath", where=f"{self._where}: field path")
+        check_fields(item, "name", "fieldPath", where=f"{self._where}: field path")
         self._env(item["name"], {"fieldRef": {"fieldPath": item["fieldPath"]}})
 
     def _claim(self, item: Json) -> None:
         fields = ("constant", "pvcNameParameter", "mountPath", "subPath")
-        known(item, *fields, where=f"{self._where}: persistent volume claim (only a claim that exists, by name)")
+        check_fields(item, *fields, where=f"{self._where}: persistent volume claim (only a claim that exists, by name)")
         name = self._name({**item, "pvcName": item.get("constant")}, "pvcName")
         mount = {"subPath": item["subPath"]} if item.get("subPath") else {}
         claim = {"name": _volume_name("claim", name), "persistentVolumeClaim": {"claimName": name}}
         self._mount(claim, item["mountPath"], **mount)
 
     def _empty_dir(self, item: Json) -> None:
-        known(item, "volumeName", "mountPath", "medium", "sizeLimit", where=f"{self._where}: empty dir")
+        check_fields(item, "volumeName", "mountPath", "medium", "sizeLimit", where=f"{self._where}: empty dir")
         source = {key: item[key] for key in ("medium", "sizeLimit") if item.get(key)}
         self._mount({"name": item["volumeName"], "emptyDir": source}, item["mountPath"])
 
     def _shared_memory(self, item: Json) -> None:
-        known(item, "volumeName", "size", where=f"{self._where}: shared memory")
+        check_fields(item, "volumeName", "size", where=f"{self._where}: shared memory")
         source = {"medium": "Memory", **({"sizeLimit": item["size"]} if item.get("size") else {})}
         self._mount({"name": item.get("volumeName") or "shm", "emptyDir": source}, "/dev/shm")  # noqa: S108
 
@@ -202,7 +206,7 @@ class Pod:
             "storageClassName",
             "metadata",
         )
-        known(item, *fields, where=f"{self._where}: ephemeral volume")
+        check_fields(item, *fields, where=f"{self._where}: ephemeral volume")
         claim: Json = {
             "accessModes": item.get("accessModes", []),
             "resources": {"requests": {"storage": item["size"]}},
@@ -214,23 +218,25 @@ class Pod:
         self._mount(volume, item["mountPath"])
 
     def _pull_secret(self, item: Json) -> None:
-        known(item, "secretName", "secretNameParameter", where=f"{self._where}: image pull secret")
+        check_fields(item, "secretName", "secretNameParameter", where=f"{self._where}: image pull secret")
         self.pull_secrets.append(self._name(item, "secretName"))
 
     def _node_selector(self, item: Json) -> None:
         labels = item.get("labels", {})
         if "nodeSelectorJson" in item:
             labels = self._json(item["nodeSelectorJson"], "node selector")
-        known(item, "labels", "nodeSelectorJson", where=f"{self._where}: node selector")
+        check_fields(item, "labels", "nodeSelectorJson", where=f"{self._where}: node selector")
         self.template["nodeSelector"] = labels
 
     def _toleration(self, item: Json) -> None:
         if "tolerationJson" in item:
-            known(item, "tolerationJson", where=f"{self._where}: toleration")
+            check_fields(item, "tolerationJson", where=f"{self._where}: toleration")
             given = self._json(item["tolerationJson"], "toleration")
             tolerations = given if isinstance(given, list) else [given]
         else:
-            known(item, "key", "operator", "value", "effect", "tolerationSeconds", where=f"{self._where}: toleration")
+            check_fields(
+                item, "key", "operator", "value", "effect", "tolerationSeconds", where=f"{self._where}: toleration"
+            )
             tolerations = [
                 {key: int(value) if key == "tolerationSeconds" else value for key, value in item.items() if value != ""}
             ]
@@ -243,14 +249,14 @@ class Pod:
         return value
 
     def _metadata(self, item: Json) -> None:
-        known(item, "labels", "annotations", where=f"{self._where}: pod metadata")
+        check_fields(item, "labels", "annotations", where=f"{self._where}: pod metadata")
         for kind, values in item.items():
             for key, value in values.items():
-                constant(value, f"{self._where}: {kind[:-1]} {key}")
+                require_constant(value, f"{self._where}: {kind[:-1]} {key}")
         self.template["metadata"] = {kind: dict(values) for kind, values in item.items() if values}
 
     def _security_context(self, item: Json) -> None:
-        known(item, "runAsUser", "runAsGroup", "runAsNonRoot", where=f"{self._where}: security context")
+        check_fields(item, "runAsUser", "runAsGroup", "runAsNonRoot", where=f"{self._where}: security context")
         context = {key: value if key == "runAsNonRoot" else int(value) for key, value in item.items()}
         self.container["securityContext"] = context
 
@@ -259,7 +265,7 @@ class Pod:
         preferred: list[Json] = []
         for item in items:
             fields = ("matchExpressions", "matchFields", "weight", "nodeAffinityJson")
-            known(item, *fields, where=f"{self._where}: node affinity")
+            check_fields(item, *fields, where=f"{self._where}: node affinity")
             if "nodeAffinityJson" in item:
                 self._affinity("nodeAffinity", self._json(item["nodeAffinityJson"], "node affinity"))
                 continue
@@ -279,7 +285,7 @@ class Pod:
             pods = ("matchPodExpressions", "matchPodLabels")
             namespaces = ("matchNamespaceExpressions", "matchNamespaceLabels")
             fields = (*pods, *namespaces, "topologyKey", "namespaces", "weight", "anti")
-            known(item, *fields, where=f"{self._where}: pod affinity")
+            check_fields(item, *fields, where=f"{self._where}: pod affinity")
             term: Json = {"topologyKey": item.get("topologyKey", "")}
             for name, (rules, labels) in {"labelSelector": pods, "namespaceSelector": namespaces}.items():
                 selector = {"matchExpressions": item.get(rules), "matchLabels": item.get(labels)}
@@ -308,4 +314,4 @@ def _volume_name(kind: str, name: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", f"{kind}-{name}".lower())[:63].strip("-")
 
 
-__all__ = ["CACHE_OPT_OUT", "Pod", "constant", "known", "resources"]
+__all__ = ["CACHE_OPT_OUT", "Pod", "check_fields", "require_constant", "resources"]

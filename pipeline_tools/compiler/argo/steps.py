@@ -9,23 +9,36 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline_tools.compiler.argo.expressions import Value, encode, input_parameter, joined, quote, tag
 from pipeline_tools.compiler.argo.names import described
-from pipeline_tools.compiler.argo.pods import CACHE_OPT_OUT, Json, Pod, known, resources
+from pipeline_tools.compiler.argo.pods import CACHE_OPT_OUT, Json, Pod, check_fields, resources
 from pipeline_tools.errors import InputError
-from pipeline_tools.spec.placeholders import Placeholder, has_placeholder, split
+from pipeline_tools.spec.placeholders import (
+    EXECUTOR_INPUT,
+    OUTPUT_FILE,
+    Placeholder,
+    find,
+    has_placeholder,
+    split,
+    structure,
+    texts,
+)
 
 INPUTS = "/tmp/inputs"  # noqa: S108 (a path in the pod)
 OUTPUTS = "/tmp/outputs"  # noqa: S108
 LAUNCH = ["python3", "-c", "import os; exec(os.environ['KFP_LAUNCHER'])"]
 
-_PROTOCOL = ("", ".outputs.output_file", ".outputMetadataUri")
+_PROTOCOL = (EXECUTOR_INPUT, *OUTPUT_FILE)
 """What a command of KFP's executor protocol asks for: the executor input, and the file for its results."""
 
-RUN_FACTS = {
+Provided = Callable[[str], bool | str]
+"""Tells whether an input has a value, or gives the expression for it where only a run can know."""
+
+RUN_VARIABLES = {
     ".pipeline_job_name": "{{workflow.name}}",
     ".pipeline_job_resource_name": "{{workflow.name}}",
     ".pipeline_job_uuid": "{{workflow.uid}}",
@@ -40,9 +53,10 @@ RUN_FACTS = {
 def speaks_executor_protocol(container: Mapping[str, Any]) -> bool:
     """Tell whether a command asks for the executor input, or for the file that results are written to."""
     return any(
-        isinstance(part, Placeholder) and part.path in _PROTOCOL
-        for text in (*container.get("command", []), *container.get("args", []))
-        for part in split(text)
+        part.path in _PROTOCOL
+        for element in (*container.get("command", []), *container.get("args", []))
+        for text in texts(structure(element))
+        for part in find(text)
     )
 
 
@@ -52,7 +66,7 @@ class Step:
     def __init__(
         self, component: Mapping[str, Any], container: Mapping[str, Any], config: Mapping[str, Any], where: str
     ):
-        """Take a step.
+        """Read a step.
 
         Args:
             component: Its component of the specification.
@@ -63,7 +77,7 @@ class Step:
         Raises:
             InputError: Something of the step cannot be expressed.
         """
-        known(container, "image", "command", "args", "env", "resources", where=where)
+        check_fields(container, "image", "command", "args", "env", "resources", where=where)
         if str(container.get("image", "")).startswith("argostub/"):
             raise InputError(
                 f"{where}: creating and deleting persistent volume claims ({container['image']}) cannot be expressed; "
@@ -89,17 +103,17 @@ class Step:
     @property
     def late_inputs(self) -> list[str]:
         """Inputs that the component does not declare, but that its image or resources ask for."""
-        texts = [str(self.source.get("image", "")), *(v for side in self.late.values() for v in side.values())]
-        asked = {part.name for text in texts for part in split(text) if isinstance(part, Placeholder) and part.name}
+        late = [str(self.source.get("image", "")), *(v for side in self.late.values() for v in side.values())]
+        asked = {part.name for text in late for part in find(text) if part.name}
         return sorted(asked - set(self.inputs.get("parameters", {})))
 
-    def template(self, name: str, lists: Mapping[str, int], provided: set[str], *, fingerprint: bool) -> Json:
+    def template(self, name: str, lists: Mapping[str, int], provided: Provided, *, fingerprint: bool) -> Json:
         """Make the template.
 
         Args:
             name: The template's name.
             lists: For each input that is a list of artifacts, how many there are.
-            provided: The inputs that have a value, for commands that ask.
+            provided: Tells whether an input has a value, or gives the expression for it.
             fingerprint: Whether descriptions of output artifacts shall hold a hash of their content.
 
         Returns:
@@ -198,71 +212,75 @@ class Step:
             if spec.get("isArtifactList"):
                 raise InputError(f"{self.where}: output {name!r}, a list of artifacts, cannot be expressed")
         lines = [f'"{key}": {encode(value)}' for key, value in fixed.items()]
-        placeholders = [part for text in fixed["command"] for part in split(text) if isinstance(part, Placeholder)]
+        placeholders = [part for each in fixed["command"] for text in texts(structure(each)) for part in find(text)]
         asked = {part.path for part in placeholders}
-        facts = {**RUN_FACTS, ".pipeline_task_name": self.task}
+        run_variables = {**RUN_VARIABLES, ".pipeline_task_name": self.task}
         for part in placeholders:
-            if not part.side and part.path not in (*_PROTOCOL, *facts):
+            if not part.side and part.path not in (*_PROTOCOL, *run_variables):
                 raise InputError(f"{self.where}: the placeholder {part.text} cannot be expressed")
-        lines.append(f'"run": {json.dumps({path: facts[path] for path in sorted(asked & set(facts))})}')
+        lines.append(f'"run": {json.dumps({path: run_variables[path] for path in sorted(asked & set(run_variables))})}')
         lines += [
             f'"{key}": {{ {", ".join(f"{json.dumps(name)}: {text}" for name, text in of.items())} }}'
             for key, of in (("parameters", values), ("artifacts", descriptions))
         ]
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
-    def _plain(self, provided: set[str]) -> Json:
+    def _plain(self, provided: Provided) -> Json:
         """Command and arguments of a container that does not speak the executor protocol."""
-        command = [e for text in self.source.get("command", []) for e in self._elements(text, provided)]
-        arguments = [e for text in self.source.get("args", []) for e in self._elements(text, provided)]
-        texts = sorted(n for n, s in self.outputs.get("parameters", {}).items() if _type(s) == "STRING")
+        command = [e for text in self.source.get("command", []) for e in self._elements(structure(text), provided)]
+        arguments = [e for text in self.source.get("args", []) for e in self._elements(structure(text), provided)]
+        files_of_text = sorted(n for n, s in self.outputs.get("parameters", {}).items() if _type(s) == "STRING")
         paths = [
             f"{OUTPUTS}/{kind}/{name}" for kind in ("parameters", "artifacts") for name in self.outputs.get(kind, {})
         ]
         whole = [*command, *arguments]
-        if not paths and not self.braced_env and all(_is_static(e) and "{{" not in _static(e) for e in whole):
+        if not paths and not self.braced_env and all(e.static is not None and "{{" not in e.static for e in whole):
             parts = {"command": command, "args": arguments}
-            return {key: [_as_it_is(_static(e)) for e in elements] for key, elements in parts.items() if elements}
+            return {key: [_as_it_is(e.static or "") for e in elements] for key, elements in parts.items() if elements}
         if not command:
             raise InputError(
                 f"{self.where}: the container has no command; Argo needs one to hand it values and take outputs"
             )
         script = [f"mkdir -p {OUTPUTS}/parameters {OUTPUTS}/artifacts"] if paths else []
         for name, value in sorted(self.braced_env.items()):
-            text = _shell([value]).replace("'", "'\\''")
+            text = _shell(_Element((value,))).replace("'", "'\\''")
             script.append(f"{name}=$(printf '%b.' '{text}'); export {name}=\"${{{name}%.}}\"")
-        script.append(_DECODE)
-        if texts:
+        conditional = any(element.when for element in whole)
+        script.append(_DECODE_CHOSEN if conditional else _DECODE)
+        if files_of_text:
             # Argo takes the last newline off an output parameter; one more keeps the text as it was written.
-            files = " ".join(f"{OUTPUTS}/parameters/{name}" for name in texts)
+            files = " ".join(f"{OUTPUTS}/parameters/{name}" for name in files_of_text)
             script.append(f'"$@" || exit $?; for f in {files}; do if [ -f "$f" ]; then echo >> "$f"; fi; done')
         else:
             script.append('exec "$@"')
-        return {"command": ["sh", "-c", "; ".join(script), "sh"], "args": [_shell(element) for element in whole]}
+        return {
+            "command": ["sh", "-c", "; ".join(script), "sh"],
+            "args": [_chosen(e) if conditional else _shell(e) for e in whole],
+        }
 
-    def _elements(self, text: str, provided: set[str]) -> list[list[str | Value]]:
-        """Resolve one element of a command to elements, each a list of texts and values to join."""
-        if text.startswith(('{"Concat": ', '{"IfPresent": ')):
-            return [element for part in self._expand(json.loads(text), provided) for element in [part]]
-        return [self._parts(text)]
-
-    def _expand(self, part: Any, provided: set[str]) -> list[list[str | Value]]:
+    def _elements(self, part: Any, provided: Provided) -> list[_Element]:
+        """Resolve one element of a command, as `structure` reads it, to arguments."""
         if isinstance(part, str):
-            return [self._parts(part)]
+            return [_Element(tuple(self._parts(part)))]
         if isinstance(part, list):
-            return [element for item in part for element in self._expand(item, provided)]
+            return [element for item in part for element in self._elements(item, provided)]
         if "Concat" in part:
-            return [[piece for item in part["Concat"] for element in self._expand(item, provided) for piece in element]]
+            joined_parts = [piece for e in self._elements(part["Concat"], provided) for piece in e.as_parts()]
+            return [_Element(tuple(joined_parts))]
         choice = part["IfPresent"]
-        chosen = choice["Then"] if choice["InputName"] in provided else choice.get("Else")
-        return [] if chosen is None else self._expand(chosen, provided)
+        given = provided(choice["InputName"])
+        then = self._elements(choice["Then"], provided) if given else []
+        otherwise = self._elements(choice.get("Else") or [], provided) if given is not True else []
+        if isinstance(given, bool):
+            return then if given else otherwise
+        return [*(e.only_when(given) for e in then), *(e.only_when(f"not ({given})") for e in otherwise)]
 
-    def _parts(self, text: str) -> list[str | Value]:
+    def _parts(self, text: str) -> list[str | Text]:
         return [part if isinstance(part, str) else self._placeholder(part) for part in split(text)]
 
-    def _placeholder(self, part: Placeholder) -> str | Value:
+    def _placeholder(self, part: Placeholder) -> str | Text:
         if part.side == "inputs" and part.kind == "parameters":
-            return Value(input_parameter(part.name))
+            return Text(Value(input_parameter(part.name)).text)
         if part.side == "outputs" and part.kind == "parameters":
             return f"{OUTPUTS}/parameters/{part.name}"
         if part.kind == "artifacts" and part.field in ("path", "uri"):
@@ -270,10 +288,12 @@ class Step:
                 return f"{OUTPUTS}/artifacts/{part.name}"
             own = encode(f"{INPUTS}/{part.name}")
             uri = f"fromJSON({input_parameter(described(part.name))}).uri"
-            return Value(f"toJson({uri} ?? {quote(json.loads(own))})")
-        if part.path in RUN_FACTS:
-            fact = RUN_FACTS[part.path]
-            return Value(f"toJson({fact[2:-2]})") if fact.startswith("{{") else fact
+            return Text(f"({uri} ?? {quote(json.loads(own))})")
+        if part.kind == "artifacts" and part.side == "inputs" and part.field == "metadata":
+            return _metadata(part)
+        if part.path in RUN_VARIABLES:
+            variable = RUN_VARIABLES[part.path]
+            return Text(variable[2:-2]) if variable.startswith("{{") else variable
         if part.path == ".pipeline_task_name":
             return self.task
         raise InputError(f"{self.where}: the placeholder {part.text} cannot be expressed")
@@ -281,35 +301,98 @@ class Step:
 
 _DECODE = 'n=$#; while [ "$n" -gt 0 ]; do a=$(printf "%b." "$1"); shift; set -- "$@" "${a%.}"; n=$((n-1)); done'
 """Undo `_shell` in every argument; the full stop keeps the newlines that a command substitution would take off."""
+_DECODE_CHOSEN = (
+    'n=$#; while [ "$n" -gt 0 ]; do case "$1" in +*) a=$(printf "%b." "${1#+}"); shift; set -- "$@" "${a%.}";; '
+    "*) shift;; esac; n=$((n-1)); done"
+)
+"""Undo `_chosen` in every argument: keep those with a plus in front."""
 
 
 def _type(spec: Mapping[str, Any]) -> str:
     return str(spec.get("parameterType", "STRING"))
 
 
-def _is_static(element: list[str | Value]) -> bool:
-    return all(isinstance(part, str) for part in element)
+def _metadata(part: Placeholder) -> Text:
+    """The text of an artifact's metadata; of a key that it does not have, an expression that fails and says so."""
+    metadata = f"fromJSON({input_parameter(described(part.name))}).metadata"
+    if not part.key:
+        return Text(Value(f"toJson({metadata})").text)
+    missing = quote(f"the metadata of {part.name} has no {part.key}")
+    return Text(Value(f"toJson({metadata}[{quote(part.key)}] ?? fromJSON({missing}))").text)
 
 
-def _static(element: list[str | Value]) -> str:
-    return "".join(part for part in element if isinstance(part, str))
+@dataclass(frozen=True)
+class Text:
+    """A part of an argument that is known only when the pipeline runs.
+
+    Attributes:
+        expression: The expression of the text.
+    """
+
+    expression: str
+
+
+@dataclass(frozen=True)
+class _Element:
+    """One argument of a command.
+
+    Attributes:
+        parts: What it is joined from.
+        when: The expression for whether it is there at all; empty where it always is.
+    """
+
+    parts: tuple[str | Text, ...]
+    when: str = ""
+
+    @property
+    def static(self) -> str | None:
+        """Its text, where that is known and always there."""
+        known = [part for part in self.parts if isinstance(part, str)]
+        return "".join(known) if len(known) == len(self.parts) and not self.when else None
+
+    @property
+    def expression(self) -> str:
+        """The expression of its text."""
+        return joined([quote(part) if isinstance(part, str) else part.expression for part in self.parts])
+
+    def only_when(self, condition: str) -> _Element:
+        """Give the same argument, which is there only under a condition."""
+        return replace(self, when=f"({condition}) && ({self.when})" if self.when else condition)
+
+    def as_parts(self) -> tuple[str | Text, ...]:
+        """Give what it adds to an argument that it is joined into."""
+        return (Text(f'({self.when} ? {self.expression} : "")'),) if self.when else self.parts
 
 
 _MARKS = {"\\": "\\\\", "{{": "{\\0173", "$$": "\\0044\\0044", "$(": "\\0044("}
 """What ``printf %b`` shall restore: ``{{`` is Argo's, ``$(`` and ``$$`` are what Kubernetes expands in arguments."""
 
 
-def _shell(element: list[str | Value]) -> str:
+def _shell(element: _Element) -> str:
     """Write an argument so that neither Argo nor Kubernetes sees anything of its own in it; `_DECODE` undoes it."""
-    if _is_static(element):
-        text = _static(element)
-        for mark, written in _MARKS.items():
-            text = text.replace(mark, written)
-        return text
-    expression = joined([quote(part) if isinstance(part, str) else part.text for part in element])
+    if element.static is not None:
+        return _marked(element.static)
+    return tag(_marked_expression(element.expression))
+
+
+def _chosen(element: _Element) -> str:
+    """Write an argument as `_shell` does, with a plus in front; one that is not there is a minus."""
+    if element.static is not None:
+        return "+" + _marked(element.static)
+    text = f'"+" + {_marked_expression(element.expression)}'
+    return tag(f'{element.when} ? {text} : "-"' if element.when else text)
+
+
+def _marked(text: str) -> str:
+    for mark, written in _MARKS.items():
+        text = text.replace(mark, written)
+    return text
+
+
+def _marked_expression(expression: str) -> str:
     for mark, written in _MARKS.items():
         expression = f"replace({expression}, {quote(mark)}, {quote(written)})"
-    return tag(expression)
+    return expression
 
 
 def _as_it_is(text: str) -> str:

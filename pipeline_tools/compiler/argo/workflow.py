@@ -15,16 +15,16 @@ import yaml
 from pipeline_tools.compiler.argo.dag import Lowering
 from pipeline_tools.compiler.argo.expressions import encode
 from pipeline_tools.compiler.argo.names import template_name
-from pipeline_tools.compiler.argo.pods import Json, known
-from pipeline_tools.compiler.argo.scopes import close_scopes
+from pipeline_tools.compiler.argo.pods import Json, check_fields
 from pipeline_tools.compiler.argo.settings import ArgoSettings
 from pipeline_tools.errors import InputError
+from pipeline_tools.spec.documents import parse_documents
+from pipeline_tools.spec.references import resolve_references
 
 API_VERSION = "argoproj.io/v1alpha1"
 LARGEST = 1 << 20
 """Bytes of JSON that a cluster takes as one object: etcd refuses 1.5 MiB, and the run's status needs room too."""
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -43,7 +43,7 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
             the construct. Or the manifest is larger than a cluster takes.
     """
     settings = settings or ArgoSettings()
-    spec, *platforms = [document for document in yaml.load_all(pipeline_yaml, Loader=_Loader) if document]
+    spec, *platforms = parse_documents(pipeline_yaml, "the specification")
     fields = (
         "components",
         "deploymentSpec",
@@ -53,14 +53,14 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
         "sdkVersion",
         "defaultPipelineRoot",
     )
-    known(spec, *fields, where="the specification")
-    known(spec.get("deploymentSpec", {}), "executors", where="the specification: deploymentSpec")
+    check_fields(spec, *fields, where="the specification")
+    check_fields(spec.get("deploymentSpec", {}), "executors", where="the specification: deploymentSpec")
     if "dag" not in spec["root"]:
         raise InputError("the specification's root is no pipeline of tasks")
-    close_scopes(spec)
+    spec = resolve_references(spec)
     configs, pipeline_config = _kubernetes(platforms)
     info = spec["pipelineInfo"]
-    known(info, "name", "displayName", "description", where="the specification: pipelineInfo")
+    check_fields(info, "name", "displayName", "description", where="the specification: pipelineInfo")
     lowering = Lowering(spec, configs, settings)
     entrypoint, _ = lowering.dag(template_name(info["name"]), spec["root"], {}, root=True)
     manifest: Json = {
@@ -123,14 +123,14 @@ def _kubernetes(platforms: list[Json]) -> tuple[Json, Json]:
     configs: Json = {}
     pipeline: Json = {}
     for document in platforms:
-        known(document, "platforms", where="the platform specification")
-        known(document.get("platforms", {}), "kubernetes", where="the platform specification")
+        check_fields(document, "platforms", where="the platform specification")
+        check_fields(document.get("platforms", {}), "kubernetes", where="the platform specification")
         kubernetes = document["platforms"].get("kubernetes", {})
-        known(kubernetes, "deploymentSpec", "pipelineConfig", where="the platform specification")
+        check_fields(kubernetes, "deploymentSpec", "pipelineConfig", where="the platform specification")
         configs.update(kubernetes.get("deploymentSpec", {}).get("executors", {}))
         pipeline.update(kubernetes.get("pipelineConfig", {}))
     fields = ("resourceTtlOnCompletion", "resourceTtlOnSuccess", "resourceTtlOnFailure", "activeDeadlineSeconds")
-    known(pipeline, *fields, where="the pipeline's configuration")
+    check_fields(pipeline, *fields, where="the pipeline's configuration")
     return configs, pipeline
 
 
@@ -197,7 +197,10 @@ def _arguments(definitions: Mapping[str, Any]) -> Json:
 
 def _defaults(settings: ArgoSettings, pipeline: Mapping[str, Any]) -> Json:
     """What every workflow gets: pods that a restricted namespace admits, and nothing left behind for ever."""
+    # One rule for values in text: the launcher holds the module that it imports the rule from.
+    rule = files("pipeline_tools.spec").joinpath("text.py").read_text(encoding="utf-8")
     launcher = files("pipeline_tools.compiler.argo").joinpath("launcher.py").read_text(encoding="utf-8")
+    launcher = launcher.replace("from pipeline_tools.spec.text import text_of\n", rule.partition('"""\n\n')[2])
     ttl = {
         "secondsAfterCompletion": int(pipeline.get("resourceTtlOnCompletion") or 7 * 24 * 3600),
         **(

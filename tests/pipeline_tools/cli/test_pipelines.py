@@ -12,6 +12,7 @@ import yaml
 from pipeline_tools.cli.pipelines import find_workflow
 from pipeline_tools.compiler import compile_package, pipeline_yaml, read_documents
 from pipeline_tools.compiler.diff import describe
+from pipeline_tools.errors import InputError
 from pipeline_tools.image import IMAGE
 
 WORKFLOWS = ("workflow1", "workflow2")
@@ -84,3 +85,102 @@ def test_compiling_as_a_module(tmp_path: Path, name: str) -> None:
     refused = subprocess.run([*command, "-o", "x.zip"], capture_output=True, text=True, cwd=tmp_path)
     assert refused.returncode == 2
     assert refused.stderr == "error: x.zip: a package is a .tar.gz file; give a name that ends so\n"
+
+
+OWN = """
+from kfp import dsl
+
+import own_helper
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def say() -> str:
+    import own_helper
+
+    return own_helper.TEXT
+
+
+@dsl.pipeline
+def mine() -> str:
+    return say().output
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "own_pipelines_of_mine.py").write_text(OWN)
+    (folder / "own_helper.py").write_text("TEXT = 'from beside the file'\n")
+    return folder
+
+
+def _command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as an installed one is run: the working directory is not on the path."""
+    code = "import sys; sys.path.pop(0); from pipeline_tools.cli.main import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [("own_pipelines_of_mine:mine", True), ("own_pipelines_of_mine.py:mine", True), ("project/{}", False)],
+)
+def test_a_pipeline_of_ones_own_runs_as_it_is_named(project: Path, name: str, inside: bool) -> None:
+    cwd = project if inside else project.parent
+    done = _command("run", name.format("own_pipelines_of_mine.py:mine"), "--json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    assert '"from beside the file"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import os\n\nX = os.no_such_thing\n", r"broken.py, line 3: AttributeError: module 'os' has no attribute"),
+        ("import gone_module\n", r"broken.py, line 1: ModuleNotFoundError: No module named 'gone_module'"),
+        ("def f(:\n", r"broken.py, line 1: SyntaxError: invalid syntax"),
+        ("raise SystemExit(3)\n", r"broken.py, line 1: SystemExit: 3"),
+        (
+            "from kfp import dsl\n\n\n@dsl.pipeline\ndef mine(x: int = 'a' + 1):\n    pass\n",
+            r"broken.py, line 5: TypeError: can only concatenate str",
+        ),
+        ("from kfp import dsl\n\n\n@dsl.pipeline\ndef other():\n    unknown()\n", r"broken.py, line 6: NameError"),
+    ],
+    ids=["attribute", "module", "syntax", "exit", "default", "body"],
+)
+@pytest.mark.parametrize("name", ["broken:mine", "broken.py:mine"])
+def test_a_module_that_fails_while_it_is_imported_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+    (tmp_path / "broken.py").write_text(text)
+    with pytest.raises(InputError, match=message):
+        find_workflow(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere_at_all:mine", "no module 'nowhere_at_all' in the working directory or on the Python path"),
+        ("pipeline_tools.nowhere:mine", "no module 'pipeline_tools.nowhere'"),
+        ("nowhere.py:mine", r"nowhere.py: no such file"),
+        ("pipeline_tools.errors:nothing", "module 'pipeline_tools.errors' has no 'nothing'"),
+        ("pipeline_tools.errors:InputError", "is not a pipeline; decorate it"),
+        ("nothing", "'nothing' is not a workflow. Give one of workflow1, workflow2"),
+    ],
+)
+def test_a_name_that_means_nothing(monkeypatch: pytest.MonkeyPatch, name: str, message: str) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(InputError, match=message):
+        find_workflow(name)
+
+
+def test_an_error_of_the_compiler_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "refused.py").write_text(
+        "from kfp import dsl\n\n@dsl.pipeline(name='No Name!' * 30)\ndef mine():\n    dsl.importer('/x', dsl.Model)\n"
+    )
+    done = _command("compile", "refused.py:mine", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")

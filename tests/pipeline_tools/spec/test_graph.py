@@ -23,8 +23,6 @@ def test_what_cannot_run_here_is_named_before_anything_starts():
     [
         (lambda task, spec: task.update(dependentTasks=["ghost"]), "do not exist: ghost"),
         (lambda task, spec: task.update(dependentTasks=["make"]), "wait for one another"),
-        (lambda task, spec: spec["components"].clear(), "task 'make': the specification has no 'executorLabel'"),
-        (lambda task, spec: spec["deploymentSpec"]["executors"].clear(), "no 'exec-make' for it"),
         (
             lambda task, spec: task.update(triggerPolicy={"condition": "size(x)"}),
             "task 'make': cannot read the condition",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 _TOKEN = re.compile(
@@ -266,6 +267,14 @@ def _type(value: Any) -> str:
     return kinds[type(value)]
 
 
+def _go_string(value: Any) -> str:
+    """Write a float as Go's ``%v`` does: the shortest digits, with an exponent below 1e-4 and from a million on."""
+    if not isinstance(value, float):
+        raise TypeError("only floats are written so here")
+    mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
+    return format(Decimal(repr(value)), "f") if -4 <= int(exponent) < 6 else f"{mantissa}e{int(exponent):+03d}"
+
+
 _FUNCTIONS: dict[str, Any] = {
     "fromJSON": _from_json,
     "toJson": go_json,
@@ -277,5 +286,5 @@ _FUNCTIONS: dict[str, Any] = {
     "int": int,
     "float": float,
     "map": None,
-    "sprig": {"sha256sum": lambda text: hashlib.sha256(text.encode()).hexdigest()},
+    "sprig": {"sha256sum": lambda text: hashlib.sha256(text.encode()).hexdigest(), "toString": _go_string},
 }
