@@ -19,7 +19,7 @@ PORT = 2222
 TRAINER = "trainer.kubeflow.org/v1alpha1"
 OPERATOR = "kubeflow.org/v1"
 JOBS = {"trainjob": (TRAINER, "TrainJob"), "tfjob": (OPERATOR, "TFJob")}
-"""API version and kind, by ``job_kind``."""
+"""API version and kind, by the key ``kind`` of ``train_job``."""
 
 PODS = {"trainjob": "jobset.sigs.k8s.io/jobset-name", "tfjob": "training.kubeflow.org/job-name"}
 """The label that a job's pods bear its name in."""
