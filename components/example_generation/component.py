@@ -20,6 +20,7 @@ def example_gen(
     statistics: Output[Artifact],
     anomalies: Output[Artifact],
     key_column: str = "",
+    group_column: str = "",
     derived_columns: dict = {},  # noqa: B006 - a component's defaults are part of its specification
     time_column: str = "",
     max_rows: int = 0,
@@ -44,8 +45,9 @@ def example_gen(
         examples: The schema, and a directory for each split with Parquet files.
         statistics: A directory with statistics.json, which describes each column of each split.
         anomalies: A directory with anomalies.json, which names what does not fit the schema.
-        key_column: Name of the column that identifies a row; where it is empty, or a file lacks it, a hash of the row's
-            content is the key.
+        key_column: Name of the column that identifies a row; where it is empty, a row of files is known by its content.
+        group_column: Name of a column whose equal values keep rows in one split, where both handles mean the same;
+            empty splits by the key.
         derived_columns: Columns that are computed: by name, an expression in BigQuery's SQL.
         time_column: Name of the column with the time of a row, which windows are windows of.
         max_rows: How many rows to sample of each source by a hash of the key; 0 reads all.
@@ -71,6 +73,7 @@ def example_gen(
         input_handle_eval=input_handle_eval,
         schema=schema,
         key_column=key_column,
+        group_column=group_column,
         derived_columns=derived_columns,
         time_column=time_column,
         max_rows=max_rows,
