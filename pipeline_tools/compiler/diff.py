@@ -6,8 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Facts = dict[tuple[str, str, str], Any]
-"""What a package says: (kind, subject, aspect) -> value."""
+from pipeline_tools.spec.platform import settings_by_executor
+from pipeline_tools.spec.tasks import walk
+from pipeline_tools.spec.types import plain
+
+Key = tuple[str, str, str]
+"""What an entry is about: kind, subject and aspect."""
 
 
 def differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
@@ -22,7 +26,7 @@ def differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> li
         two do the same; names that nobody sees (of components and executors) and the version of the KFP SDK do not
         count.
     """
-    old, new = dict(_facts(before)), dict(_facts(after))
+    old, new = dict(_entries(before)), dict(_entries(after))
     lines = []
     whole = {key[:2] for key in {*old} ^ {*new} if not key[2]}  # what was added or removed as a whole
     for key in sorted({*old, *new}, key=lambda key: (_ORDER[key[0]], key)):
@@ -44,16 +48,16 @@ def describe(documents: list[dict[str, Any]]) -> list[str]:
     Returns:
         One line for each parameter, task, edge and output, and below it, indented, one for each thing said of it.
     """
-    told = {key: value for key, value in _facts(documents) if key[2] != "code"}
+    entries = {key: value for key, value in _entries(documents) if key[2] != "code"}
     lines, header = [], ""
-    for key in sorted(told, key=lambda key: (_ORDER[key[0]], key)):
+    for key in sorted(entries, key=lambda key: (_ORDER[key[0]], key)):
         kind, subject, aspect = key
         name = " ".join(part for part in (kind, subject) if part)
         if name != header:
             lines.append(name)
             header = name
         if aspect:
-            value = told[key]
+            value = entries[key]
             text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, sort_keys=True)
             lines.append(f"  {aspect}: {text}")
     return lines
@@ -89,7 +93,7 @@ def _changed_lines(old: str, new: str) -> int:
     return sum(change.startswith(("+ ", "- ")) for change in changes)
 
 
-def _facts(documents: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, str, str], Any]]:
+def _entries(documents: list[dict[str, Any]]) -> Iterator[tuple[Key, Any]]:
     spec, *platforms = documents
     kubernetes: dict[str, Any] = {}
     for document in platforms:
@@ -102,34 +106,29 @@ def _facts(documents: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, str, st
         yield ("parameter", name, ""), "there"
         yield ("parameter", name, "type"), definition.get("parameterType")
         if "defaultValue" in definition:
-            yield ("parameter", name, "default"), _whole(definition["defaultValue"])
-    settings = kubernetes.get("deploymentSpec", {}).get("executors", {})
-    yield from _dag_facts(spec, spec["root"], settings, "")
-
-
-def _dag_facts(
-    spec: Mapping[str, Any], component: Mapping[str, Any], settings: Mapping[str, Any], path: str
-) -> Iterator[tuple[tuple[str, str, str], Any]]:
-    dag = component["dag"]
-    for name, task in dag.get("tasks", {}).items():
-        where = f"{path}{name}"
-        inner = spec["components"][task["componentRef"]["name"]]
-        yield ("task", where, ""), "there"
-        yield from _task_facts(task, where)
-        for producer in task.get("dependentTasks", []):
-            yield ("edge", f"{path}{producer} -> {where}", ""), True
-        if "dag" in inner:
-            yield from _dag_facts(spec, inner, settings, f"{where}/")
+            yield ("parameter", name, "default"), plain(definition["defaultValue"])
+    settings = settings_by_executor(documents)
+    yield from _output_entries(spec["root"]["dag"], "")
+    for node in walk(spec):
+        yield ("task", node.label, ""), "there"
+        yield from _task_entries(node.task, node.label)
+        for producer in node.task.get("dependentTasks", []):
+            yield ("edge", f"{node.inside}{producer} -> {node.label}", ""), True
+        if "dag" in node.component:
+            yield from _output_entries(node.component["dag"], f"{node.label}/")
         else:
-            label = inner["executorLabel"]
+            label = node.component["executorLabel"]
             executor = spec["deploymentSpec"]["executors"][label]
-            yield from _executor_facts(executor, settings.get(label, {}), where)
+            yield from _executor_entries(executor, settings.get(label, {}), node.label)
+
+
+def _output_entries(dag: Mapping[str, Any], path: str) -> Iterator[tuple[Key, Any]]:
     for kind in ("parameters", "artifacts"):
         for name, source in dag.get("outputs", {}).get(kind, {}).items():
             yield ("output", f"{path}{name}", "source"), source
 
 
-def _task_facts(task: Mapping[str, Any], where: str) -> Iterator[tuple[tuple[str, str, str], Any]]:
+def _task_entries(task: Mapping[str, Any], where: str) -> Iterator[tuple[Key, Any]]:
     shown = task.get("taskInfo", {}).get("name")
     if shown and shown != where.rpartition("/")[2]:
         yield ("task", where, "display name"), shown
@@ -146,7 +145,7 @@ def _task_facts(task: Mapping[str, Any], where: str) -> Iterator[tuple[tuple[str
         if name in task:
             yield ("task", where, "loop" if "Iterator" in name else "loop's policy"), task[name]
     for name, value in task.get("retryPolicy", {}).items():
-        yield ("task", where, f"retry {name}"), _whole(value)
+        yield ("task", where, f"retry {name}"), plain(value)
     yield ("task", where, "caching"), "on" if task.get("cachingOptions", {}).get("enableCache") else "off"
 
 
@@ -162,12 +161,12 @@ def _source(source: Mapping[str, Any]) -> Any:
             return f"{source[field]['producerTask']}.{source[field][key]}{picked}"
     if "taskFinalStatus" in source:
         return f"status of {source['taskFinalStatus']['producerTask']}"
-    return _whole(source.get("runtimeValue", {}).get("constant"))
+    return plain(source.get("runtimeValue", {}).get("constant"))
 
 
-def _executor_facts(
+def _executor_entries(
     executor: Mapping[str, Any], settings: Mapping[str, Any], where: str
-) -> Iterator[tuple[tuple[str, str, str], Any]]:
+) -> Iterator[tuple[Key, Any]]:
     container = executor.get("container", {})
     if "image" in container:
         yield ("task", where, "image"), container["image"]
@@ -193,11 +192,6 @@ def _executor_facts(
 def _words(name: str) -> str:
     """Turn ``CpuLimit`` into ``cpu limit``."""
     return "".join(f" {character.lower()}" if character.isupper() else character for character in name).strip()
-
-
-def _whole(value: Any) -> Any:
-    """Write a whole number without a fraction: the specification knows one kind of number only."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 __all__ = ["describe", "differences"]

@@ -86,6 +86,11 @@ class TaskNode:
         return "/".join(self.path)
 
     @property
+    def inside(self) -> str:
+        """The names of the tasks around it, each with a slash after it."""
+        return "".join(f"{name}/" for name in self.path[:-1])
+
+    @property
     def display_name(self) -> str:
         """What its author calls it."""
         return str(self.task.get("taskInfo", {}).get("name", self.name))

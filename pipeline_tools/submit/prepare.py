@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pipeline_tools.errors import InputError
 from pipeline_tools.image import IMAGE
 from pipeline_tools.spec import SPEC_MEMBER
 from pipeline_tools.spec.parameters import check_arguments
+from pipeline_tools.spec.tasks import walk
 
 LARGEST_UPLOAD = 32 * 2**20
 """Largest upload that the Pipelines backend accepts, in bytes."""
@@ -56,7 +57,7 @@ class Prepared:
 
     def steps(self) -> dict[str, str]:
         """Return each task's name and display name, including those in nested pipelines and loops."""
-        return dict(_tasks(self.spec["root"], self.spec.get("components", {}), ()))
+        return {node.name: node.task.get("taskInfo", {}).get("name", "") for node in walk(self.spec)}
 
 
 def prepare(
@@ -115,11 +116,3 @@ def _uncached(documents: list[dict[str, Any]]) -> str:
         for task in component.get("dag", {}).get("tasks", {}).values():
             task["cachingOptions"] = {}  # how the KFP compiler writes set_caching_options(False)
     return yaml.safe_dump_all(documents, sort_keys=True)
-
-
-def _tasks(component: Mapping[str, Any], components: Mapping[str, Any], inside: tuple[str, ...]) -> Iterator[Any]:
-    for name, task in component.get("dag", {}).get("tasks", {}).items():
-        yield name, task.get("taskInfo", {}).get("name", "")
-        reference = task.get("componentRef", {}).get("name", "")
-        if reference not in inside:
-            yield from _tasks(components.get(reference, {}), components, (*inside, reference))
