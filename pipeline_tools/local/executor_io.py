@@ -1,4 +1,4 @@
-"""KFP's contract with a step: the ``ExecutorInput`` it is given, and the ``ExecutorOutput`` it leaves behind."""
+"""KFP's executor protocol: the ``ExecutorInput`` it is given, and the ``ExecutorOutput`` it leaves behind."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_executor_input(task: Task, inputs: Values, outputs: Path, remote: str =
             missing = not given.get(name) if kind == "artifacts" else given.get(name) is None
             optional = definition.get("isOptional") or definition.get("isArtifactList")
             if missing and not optional and "defaultValue" not in definition:
-                raise InputError(f"its input {name!r} has no value: what should bring it was not taken or brought none")
+                raise InputError(f"its input {name!r} has no value: the task that gives it did not run, or gave none")
     made = task.component.get("outputDefinitions", {})
     return {
         "inputs": {
@@ -99,14 +99,14 @@ def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, f
         task: What the step is.
         executor_input: What it was given, as `make_executor_input` made it.
         outputs: Where it wrote.
-        final: Where its outputs shall lie.
+        final: Where its outputs go.
         remote: As `make_executor_input` was given it.
 
     Returns:
         Its parameters and artifacts.
 
     Raises:
-        InputError: It returned something that KFP cannot carry.
+        InputError: It returned something that KFP cannot hand on.
     """
     output_file = Path(executor_input["outputs"]["outputFile"])
     returned = _returned(output_file)
@@ -125,7 +125,7 @@ def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, f
         made = (listed or [given])[0]
         _check_finite(key, made.get("metadata", {}))
         declared = given["type"]
-        uri, mirror = _place(made, given, outputs, final, remote)
+        uri, mirror = _location(made, given, outputs, final, remote)
         artifacts[key] = (
             Artifact(
                 type=declared["schemaTitle"],
@@ -152,7 +152,7 @@ def _returned(output_file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"what it left in {output_file.name} is not JSON: {error}") from error
     if not isinstance(returned, dict):
-        raise InputError(f"what it left in {output_file.name} is no mapping")
+        raise InputError(f"what it left in {output_file.name} is not a mapping")
     return returned
 
 
@@ -177,24 +177,24 @@ def _check_finite(output: str, value: Any, where: str = "") -> None:
             _check_finite(output, each, f"{where}[{index}]")
 
 
-def _place(
+def _location(
     made: Mapping[str, Any], given: Mapping[str, Any], outputs: Path, final: Path, remote: str
 ) -> tuple[str, str]:
     """Give the URI of an output, and its path where that is something else."""
     path = made.get("custom_path") or ""
     if made["uri"] == given["uri"]:
         path = path or given.get("custom_path") or made["uri"]
-    elif path == given.get("custom_path", ""):  # the step says that it lies elsewhere
+    elif path == given.get("custom_path", ""):  # the step says that it is elsewhere
         path = made["uri"]
     path = _moved(path or made["uri"], str(outputs), str(final))
     if not remote:
         return path, ""
-    # What lies among the step's outputs lies in both places, under whichever of its names the step knows it.
+    # What is among the step's outputs is in both, under whichever of its names the step knows it.
     uri, mirror = _moved(path, str(final), remote), _moved(path, remote, str(final))
     if uri != mirror:
         return uri, mirror
     return (made["uri"], path) if "://" in made["uri"] and "://" not in path else (path, "")
 
 
-def _moved(place: str, old: str, new: str) -> str:
-    return new + place[len(old) :] if place == old or place.startswith(f"{old}/") else place
+def _moved(path: str, old: str, new: str) -> str:
+    return new + path[len(old) :] if path == old or path.startswith(f"{old}/") else path

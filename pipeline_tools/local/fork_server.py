@@ -1,7 +1,7 @@
 """The process that imports what the steps import, once, and forks a child for each step.
 
 It runs nothing of its own and starts no thread; those that libraries keep from their import on (allocators, BLAS) are
-idle and come back after a fork. It serves requests between two imports: a step starts as soon as what it needs is
+idle and come back after a fork. It serves requests between two imports: a step starts as soon as what it imports is
 there, while the rest is still being imported.
 
 `main` takes the file descriptor of one end of a socket, and the process id of the runner.
@@ -23,16 +23,16 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pipeline_tools.local.step_process import leave, redirect, run_step, tether
+from pipeline_tools.local.step_process import end_with_parent, leave, redirect, run_step
 
 MAX_MESSAGE = 1 << 20
 _GRACE = 2.0  # seconds between asking a step to end and making it end
 
 
-class Nursery:
+class ForkServer:
     """Serves the runner at the other end of a socket, one JSON object a message.
 
-    From the runner: first ``{"modules": […]}``, then ``{"id", "order", "log", "needs"}`` for each step.
+    From the runner: first ``{"modules": […]}``, then ``{"id", "step", "log", "modules"}`` for each step.
     To the runner: ``{"module"}`` before an import and ``{"module", "seconds"}`` after it; ``{"id", "pid"}`` when a step
     has started, ``{"id", "status", "cpu_seconds", "peak_memory_bytes"}`` when it has ended.
     """
@@ -50,17 +50,19 @@ class Nursery:
         signal.signal(signal.SIGTERM, lambda *_: self._end())
         signal.signal(signal.SIGCHLD, lambda *_: self._reap())
         first = self._receive(wait=True)
-        assert first is not None
+        if first is None:  # cannot be: waiting gives a message, or ends this process
+            self._end()
+            return
         gc.disable()  # imports make much and throw little away: looking for garbage takes a fifth of their time
         self._to_import = ["kfp.dsl.executor_main", *first["modules"]]
         while True:
-            order = self._receive(wait=not (self._to_import or self._waiting))
-            if order is not None:
-                self._waiting.append(order)
+            request = self._receive(wait=not (self._to_import or self._waiting))
+            if request is not None:
+                self._waiting.append(request)
                 announced = self._done.union(self._to_import)
-                self._to_import[:0] = [module for module in order["needs"] if module not in announced]
+                self._to_import[:0] = [module for module in request["modules"] if module not in announced]
                 continue
-            for ready in [each for each in self._waiting if self._done.issuperset(each["needs"])]:
+            for ready in [each for each in self._waiting if self._done.issuperset(each["modules"])]:
                 self._waiting.remove(ready)
                 self._fork(ready)
             if self._to_import:
@@ -94,24 +96,24 @@ class Nursery:
         print(f"{seconds:6.2f} s  {module}", flush=True)  # noqa: T201 - the log of the imports
         self._send(module=module, seconds=seconds)
 
-    def _fork(self, order: dict[str, Any]) -> None:
+    def _fork(self, request: dict[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         gc.freeze()  # pages that the collector never touches stay shared
-        nursery = os.getpid()
+        server = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # no end before the start is noted
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of any thread, idle or not
             child = os.fork()
         if child == 0:
-            self._be_a_step(order, nursery)
+            self._run_child(request, server)
         with contextlib.suppress(OSError):  # the child does the same; who comes first does not matter
             os.setpgid(child, child)
-        self._children[child] = order["id"]
-        self._send(id=order["id"], pid=child)
+        self._children[child] = request["id"]
+        self._send(id=request["id"], pid=child)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
-    def _be_a_step(self, order: dict[str, Any], nursery: int) -> None:
+    def _run_child(self, request: dict[str, Any], server: int) -> None:
         try:
             gc.enable()
             with contextlib.suppress(OSError):
@@ -120,14 +122,14 @@ class Nursery:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-            tether(signal.SIGKILL)
-            if os.getppid() != nursery:
+            end_with_parent(signal.SIGKILL)
+            if os.getppid() != server:
                 leave(1)
             self._connection.close()
-            redirect(Path(order["log"]))
-            leave(run_step(Path(order["order"])))
+            redirect(Path(request["log"]))
+            leave(run_step(Path(request["step"])))
         finally:
-            os._exit(1)  # never back into the nursery's own loop
+            os._exit(1)  # never back into the server's own loop
 
     def _reap(self) -> None:
         for child in list(self._children):
@@ -181,7 +183,7 @@ def end_groups(leaders: list[int], grace: float) -> None:
 
 def main() -> None:
     """Serve the runner at the other end of the file descriptor named on the command line."""
-    tether(signal.SIGTERM)
+    end_with_parent(signal.SIGTERM)
     if os.getppid() != int(sys.argv[2]):
         os._exit(1)
-    Nursery(socket.socket(fileno=int(sys.argv[1]))).serve()
+    ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()

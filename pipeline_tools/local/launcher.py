@@ -1,4 +1,4 @@
-"""Start the process of a step and wait for its end: forked from the nursery, or fresh."""
+"""Start the process of a step and wait for its end: forked from the fork server, or fresh."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Isolation = Literal["fork", "process"]
 OnImport = Callable[[str, float | None], None]
 OnStart = Callable[[int], None]  # told the process id
 
-_GRACE = 3.0  # seconds; a little more than the nursery gives the steps
+_GRACE = 3.0  # seconds; a little more than the fork server gives the steps
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Ended:
     peak_memory_bytes: int
 
 
-class NurseryLostError(RuntimeError):
-    """The nursery ended, and the steps that it had started with it."""
+class ForkServerLostError(RuntimeError):
+    """The fork server ended, and with it the steps that it had started."""
 
 
 def default_isolation() -> Isolation:
@@ -68,47 +68,47 @@ class Launcher:
     """Starts steps, and ends what it started when it is closed.
 
     Args:
-        isolation: ``fork``: steps are forked from a nursery. ``process``: each is a fresh interpreter.
-        modules: What the nursery imports, in this order.
+        isolation: ``fork``: steps are forked from a fork server. ``process``: each is a fresh interpreter.
+        modules: What the fork server imports, in this order.
         imports_log: Where it says what it imported, and how long that took.
         on_import: Told of each module, without seconds when its import begins and with them when it has ended.
     """
 
     def __init__(self, isolation: Isolation, modules: Sequence[str], imports_log: Path, on_import: OnImport) -> None:
         self._fresh: set[int] = set()
-        self._nursery: _NurseryClient | None = None
+        self._fork_server: _ForkServerClient | None = None
         if isolation == "fork":
-            self._nursery = _NurseryClient(modules, imports_log, on_import)
+            self._fork_server = _ForkServerClient(modules, imports_log, on_import)
 
-    async def launch(self, order: Path, log: Path, needs: Sequence[str] | None, on_start: OnStart) -> Ended:
-        """Start a process that carries out an order, and wait for its end.
+    async def launch(self, step: Path, log: Path, modules: Sequence[str] | None, on_start: OnStart) -> Ended:
+        """Start a process that runs a step, and wait for its end.
 
         Args:
-            order: What `pipeline_tools.local.step_process.run_step` reads.
+            step: The file that `pipeline_tools.local.step_process.run_step` reads.
             log: Where its output goes.
-            needs: The modules it imports; none when it shall not be forked.
+            modules: The modules that it imports; none when it shall not be forked.
             on_start: Told when the process has started, which may have to wait for an import.
 
         Returns:
             How it ended.
 
         Raises:
-            NurseryLostError: The nursery ended first. From then on steps start as fresh processes.
+            ForkServerLostError: The fork server ended first. From then on steps start as fresh processes.
         """
-        if self._nursery is not None and needs is not None:
+        if self._fork_server is not None and modules is not None:
             try:
-                return await self._nursery.launch(order, log, needs, on_start)
-            except NurseryLostError:
-                if self._nursery is not None:
-                    self._nursery.close()
-                    self._nursery = None
+                return await self._fork_server.launch(step, log, modules, on_start)
+            except ForkServerLostError:
+                if self._fork_server is not None:
+                    self._fork_server.close()
+                    self._fork_server = None
                 raise
-        return await self._launch_fresh(order, log, on_start)
+        return await self._launch_fresh(step, log, on_start)
 
-    async def _launch_fresh(self, order: Path, log: Path, on_start: OnStart) -> Ended:
+    async def _launch_fresh(self, step: Path, log: Path, on_start: OnStart) -> Ended:
         with log.open("ab") as file:
             process = subprocess.Popen(
-                _python("pipeline_tools.local.step_process", order, os.getpid()),
+                _python("pipeline_tools.local.step_process", step, os.getpid()),
                 env=step_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -126,11 +126,11 @@ class Launcher:
     def close(self) -> None:
         """End every process that was started, with those it started in turn."""
         end_groups(list(self._fresh), _GRACE)
-        if self._nursery is not None:
-            self._nursery.close()
+        if self._fork_server is not None:
+            self._fork_server.close()
 
 
-class _NurseryClient:
+class _ForkServerClient:
     """The runner's end of the socket."""
 
     def __init__(self, modules: Sequence[str], imports_log: Path, on_import: OnImport) -> None:
@@ -152,12 +152,12 @@ class _NurseryClient:
         asyncio.get_running_loop().add_reader(self._socket, self._read)
         self._send(modules=list(modules))
 
-    async def launch(self, order: Path, log: Path, needs: Sequence[str], on_start: OnStart) -> Ended:
+    async def launch(self, step: Path, log: Path, modules: Sequence[str], on_start: OnStart) -> Ended:
         number = next(self._ids)
         future: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._futures[number] = future
         self._on_start[number] = on_start
-        self._send(id=number, order=str(order), log=str(log), needs=list(needs))
+        self._send(id=number, step=str(step), log=str(log), modules=list(modules))
         return await future
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class _NurseryClient:
     def _lost(self) -> None:
         for future in self._futures.values():
             if not future.done():
-                future.set_exception(NurseryLostError("the process that starts the steps has ended"))
+                future.set_exception(ForkServerLostError("the process that starts the steps has ended"))
         self._futures.clear()
 
 

@@ -66,7 +66,7 @@ class Scheduler:
         try:
             inputs = task_inputs(task.spec, task.component, scope, outcomes, run_values)
             if task.condition and not task.condition.value(inputs.parameters):
-                return self._skip(task, position, "not taken", f"its condition is false: {task.condition}")
+                return self._skip(task, position, "condition false", f"its condition is false: {task.condition}")
             if task.iterator:
                 return await self._loop(task, task.iterator, inputs, position)
         except InputError as error:
@@ -100,7 +100,7 @@ class Scheduler:
     def _skip(self, task: Task, position: Position, state: str, reason: str) -> Outcome:
         for name in _step_names(task, position):
             self._record.change(name, status="skipped", reason=reason)
-        return Outcome("not taken" if state == "not taken" else "skipped")
+        return Outcome("condition false" if state == "condition false" else "skipped")
 
     def _fail(self, task: Task, position: Position, error: InputError) -> Outcome:
         """A task whose inputs make no sense: its first step bears the error, the others are skipped."""

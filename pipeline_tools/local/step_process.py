@@ -1,6 +1,6 @@
 """The process of one step: what it does between its start and its end.
 
-It is a fresh interpreter that calls `main`, or a child that the nursery forked.
+It is a fresh interpreter that calls `main`, or a child that the fork server forked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ERROR_NAME = "error.json"
-"""Beside the order: why the step failed, when it came to say so."""
+"""Beside the step's file: why the step failed, when it came to say so."""
 
 DISK_FULL = 74
 """Exit code of a step that could not even write why it failed (``EX_IOERR`` of sysexits.h)."""
@@ -33,7 +33,7 @@ _LINES = 10  # of an error's message; the log has all of it
 _PR_SET_PDEATHSIG = 1
 
 
-def tether(signal_number: int) -> None:
+def end_with_parent(signal_number: int) -> None:
     """Have the kernel send this process a signal when its parent ends, however that comes about (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal_number)
@@ -48,29 +48,29 @@ def redirect(log: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def run_step(order_path: Path) -> int:
-    """Carry out an order.
+def run_step(step_path: Path) -> int:
+    """Run the step that a file describes.
 
     Args:
-        order_path: A JSON file with ``argv``, ``environment``, and for a Python function its ``source``.
+        step_path: A JSON file with ``argv``, ``environment``, and for a Python function its ``source``.
 
     Returns:
         The exit code. A command never returns: it takes the place of this process.
     """
-    order = json.loads(order_path.read_text(encoding="utf-8"))
-    os.environ.update(order["environment"])
+    step = json.loads(step_path.read_text(encoding="utf-8"))
+    os.environ.update(step["environment"])
     tempfile.tempdir = None  # it may have been looked up before TMPDIR was set
-    if order["source"] is None:
-        os.execvp(order["argv"][0], order["argv"])  # noqa: S606 - the pipeline names the command
+    if step["source"] is None:
+        os.execvp(step["argv"][0], step["argv"])  # noqa: S606 - the pipeline names the command
     try:
-        _call(order["source"], order["argv"], order_path.parent)
+        _call(step["source"], step["argv"], step_path.parent)
     except SystemExit as error:
         if error.code in (None, 0):
             return 0
-        return _failed(error, order_path)
+        return _failed(error, step_path)
     except BaseException as error:
         traceback.print_exc()
-        return _failed(error, order_path)
+        return _failed(error, step_path)
     return 0
 
 
@@ -104,10 +104,10 @@ def _with_custom_path(create: Callable[..., Any]) -> Callable[..., Any]:
     return with_custom_path
 
 
-def _failed(error: BaseException, order_path: Path) -> int:
+def _failed(error: BaseException, step_path: Path) -> int:
     report = {"type": type(error).__name__, "message": _message(error)}
     try:
-        (order_path.parent / ERROR_NAME).write_text(json.dumps(report), encoding="utf-8")
+        (step_path.parent / ERROR_NAME).write_text(json.dumps(report), encoding="utf-8")
     except OSError:
         return DISK_FULL
     return 1
@@ -145,9 +145,9 @@ def leave(code: int) -> Any:
 
 
 def main() -> None:
-    """Carry out an order: the command line names it, and the process id of the runner."""
+    """Run a step: the command line names the file that describes it, and the process id of the runner."""
     parent = int(sys.argv[2])
-    tether(signal.SIGKILL)
+    end_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         leave(1)  # the parent ended before the kernel was told
     leave(run_step(Path(sys.argv[1])))

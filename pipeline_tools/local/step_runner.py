@@ -1,4 +1,4 @@
-"""Run one step: what it gets, its attempts, what it brings."""
+"""Run one step: what it gets, its attempts, what it returns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline_tools import storage
 from pipeline_tools.errors import InputError, MissingExtraError
 from pipeline_tools.image import IMAGE_VARIABLE
 from pipeline_tools.local.executor_io import make_executor_input, read_outputs
-from pipeline_tools.local.launcher import Ended, Launcher, NurseryLostError
+from pipeline_tools.local.launcher import Ended, ForkServerLostError, Launcher
 from pipeline_tools.local.placeholders import expand, fill_all
 from pipeline_tools.local.step_process import DISK_FULL, ERROR_NAME, FULL
 from pipeline_tools.local.values import Outcome, Values
@@ -82,7 +82,7 @@ class StepRunner:
             inputs: What it is given.
 
         Returns:
-            What it brought, or why it failed.
+            What it returned, or why it failed.
         """
         given = {
             "parameters": dict(inputs.parameters),
@@ -145,17 +145,17 @@ class StepRunner:
                 started()
                 return self._import(name, task.executor, task, inputs)
             try:
-                return await self._whole(name, task, inputs, started)
-            except NurseryLostError:  # not the step's fault: once more, in a process of its own
+                return await self._run_or_discard(name, task, inputs, started)
+            except ForkServerLostError:  # not the step's fault: once more, in a process of its own
                 shutil.rmtree(self._run_dir.partial(name), ignore_errors=True)
-                return await self._whole(name, task, inputs, started)
+                return await self._run_or_discard(name, task, inputs, started)
         except (InputError, MissingExtraError) as error:
             raise StepError(str(error), type(error).__name__) from error
         except OSError as error:
             message = self._located(f"{FULL}: {error.strerror}") if is_full(error) else why(error, self._run_dir.path)
             raise StepError(message, type(error).__name__) from error
 
-    async def _whole(self, name: str, task: Task, inputs: Values, started: Callable[[], None]) -> Values:
+    async def _run_or_discard(self, name: str, task: Task, inputs: Values, started: Callable[[], None]) -> Values:
         """Run the process of a step; where it fails, nothing of it stays in the bucket."""
         try:
             return await self._process(name, task, inputs, started)
@@ -175,19 +175,19 @@ class StepRunner:
         (scratch / "parameters").mkdir()
         log = self._run_dir.log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
-        inputs = await self._fetched(inputs)
+        inputs = await self._with_local_copies(inputs)
         remote = self._run_dir.remote.outputs(name) if self._run_dir.remote else ""
         executor_input = make_executor_input(task, inputs, outputs, remote)
         run_values = self._run_values_of(name, task)
         function = task.executor if isinstance(task.executor, Function) else None
         command = function.args if function else task.executor.command  # type: ignore[union-attr]
-        order: dict[str, Any] = {
+        step: dict[str, Any] = {
             "source": function.source if function else None,
             "argv": [part for each in command for part in expand(each, executor_input, run_values)],
         }
         # Modules read the environment when they are imported: a step with its own imports them itself.
         own = task.environment.keys() - {IMAGE_VARIABLE}  # which nothing reads before a step's work begins
-        needs = function.imports if function and not own else None
+        modules = function.imports if function and not own else None
         limit = _TimeLimit(task.time_limit)
 
         def on_start(pid: int) -> None:
@@ -197,11 +197,11 @@ class StepRunner:
         # Not below the run directory: sockets are made in it, and their paths must be short.
         with tempfile.TemporaryDirectory(prefix="taxi-", ignore_cleanup_errors=True) as temporary:
             package = {PACKAGE_HASH_VARIABLE: self._record.result.package_sha256}
-            order["environment"] = {**package, **task.environment, "TMPDIR": temporary}
-            order_path = scratch / "order.json"
-            order_path.write_text(json.dumps(order), encoding="utf-8")
+            step["environment"] = {**package, **task.environment, "TMPDIR": temporary}
+            step_path = scratch / "step.json"
+            step_path.write_text(json.dumps(step), encoding="utf-8")
             try:
-                ended = await self._launcher.launch(order_path, log, needs, on_start)
+                ended = await self._launcher.launch(step_path, log, modules, on_start)
             finally:
                 limit.stop()
         spent = (self._record.result.steps[name].cpu_seconds or 0.0) + ended.cpu_seconds
@@ -212,15 +212,15 @@ class StepRunner:
             raise self._failure(ended, scratch)
         if self._run_dir.remote:
             output_file = Path(executor_input["outputs"]["outputFile"])
-            await _in_thread(self._run_dir.remote.exchange, name, outputs, output_file.name)
-        brought = read_outputs(task, executor_input, outputs, self._run_dir.outputs(name), remote)
-        await self._upload_others(name, brought)
-        return brought
+            await _in_thread(self._run_dir.remote.synchronize, name, outputs, output_file.name)
+        returned = read_outputs(task, executor_input, outputs, self._run_dir.outputs(name), remote)
+        await self._upload_others(name, returned)
+        return returned
 
-    async def _fetched(self, inputs: Values) -> Values:
-        """Bring inputs here that lie in a bucket only: imported ones, and those that a step said lie there."""
+    async def _with_local_copies(self, inputs: Values) -> Values:
+        """Copy inputs to this machine that are in a bucket only: imported ones, and those that a step put there."""
 
-        async def here(artifact: Artifact) -> Artifact:
+        async def with_copy(artifact: Artifact) -> Artifact:
             if artifact.mirror or not storage.is_remote(artifact.uri):
                 return artifact
             path = self._run_dir.imported(artifact.uri)
@@ -229,12 +229,14 @@ class StepRunner:
                     await _in_thread(storage.download, artifact.uri, path)
             return replace(artifact, mirror=str(path))
 
-        artifacts = {key: tuple([await here(each) for each in several]) for key, several in inputs.artifacts.items()}
+        artifacts = {
+            key: tuple([await with_copy(each) for each in several]) for key, several in inputs.artifacts.items()
+        }
         return Values(inputs.parameters, artifacts)
 
-    async def _upload_others(self, name: str, brought: Values) -> None:
+    async def _upload_others(self, name: str, returned: Values) -> None:
         """Upload what a step made outside the directory of its outputs (``artifact.set_path``)."""
-        for made in brought.artifacts.values():
+        for made in returned.artifacts.values():
             for each in made:
                 outside = each.mirror and not each.path.is_relative_to(self._run_dir.outputs(name))
                 if outside and each.path.exists():
@@ -252,8 +254,8 @@ class StepRunner:
         if ended.code == DISK_FULL:
             return StepError(self._located(FULL), "OSError")
         if ended.code < 0:
-            known = {each.value: each.name for each in signal.Signals}
-            name = known.get(-ended.code, f"signal {-ended.code}")
+            names = {each.value: each.name for each in signal.Signals}
+            name = names.get(-ended.code, f"signal {-ended.code}")
             hint = "; the system ends processes so when memory runs out" if name == "SIGKILL" else ""
             return StepError(f"its process was ended by {name}{hint}", name)
         return StepError(f"its process ended with exit code {ended.code}", "exit")
@@ -280,7 +282,7 @@ class StepRunner:
 
 
 async def _in_thread(work: Callable[..., None], *arguments: Any) -> None:
-    """Wait for a thread, also when the run is interrupted: what comes after must not meet it half way."""
+    """Wait for a thread, also when the run is interrupted: what comes after must not find it half done."""
     working = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
     try:
         await asyncio.shield(working)

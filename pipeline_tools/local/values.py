@@ -11,7 +11,7 @@ from pipeline_tools.runs.result import Artifact
 from pipeline_tools.spec.selectors import parse_selector, select
 from pipeline_tools.spec.types import cast
 
-State = Literal["succeeded", "failed", "skipped", "not taken"]
+State = Literal["succeeded", "failed", "skipped", "condition false"]
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Outcome:
     """How a task ended.
 
     Attributes:
-        state: ``skipped``: something that it needs failed. ``not taken``: its condition was false; what comes after
+        state: ``skipped``: something that it depends on failed. ``condition false``: it did not run; what comes after
             it goes on, as in a cluster.
-        outputs: What it brought.
+        outputs: What it returned.
         errors: Messages of what failed in it.
     """
 
@@ -39,7 +39,7 @@ class Outcome:
 
     @property
     def bad(self) -> bool:
-        """Whether it, or something that it needs, failed."""
+        """Whether it, or something that it depends on, failed."""
         return self.state in ("failed", "skipped")
 
 
@@ -106,7 +106,7 @@ def dag_outputs(dag: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> Valu
         outcomes: How its tasks ended.
 
     Returns:
-        The outputs that have a value; of the alternatives of ``dsl.OneOf``, the one that was taken.
+        The outputs that have a value; of the alternatives of ``dsl.OneOf``, the one that ran.
     """
     definition = dag.get("outputs", {})
     parameters: dict[str, Any] = {}

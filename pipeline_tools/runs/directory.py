@@ -17,7 +17,7 @@ from pipeline_tools.runs.remote import RemoteDir, open_remote_dir
 
 @dataclass(frozen=True)
 class RunDir:
-    """Where the parts of a run lie.
+    """Where the parts of a run are.
 
     ``artifacts/`` holds only what is whole: a step writes below ``partial/``, and what it wrote is moved when it has
     succeeded.
@@ -51,16 +51,18 @@ class RunDir:
         return self.path / "logs" / "_imports.log"
 
     def outputs(self, step: str) -> Path:
-        """Where the outputs of a step lie when it has succeeded."""
+        """Where the outputs of a step are when it has succeeded."""
         return self.artifacts / step
 
     def imported(self, uri: str) -> Path:
-        """Where the copy of something lies that a step is given from elsewhere in Cloud Storage."""
-        return self.path / "imported" / uri.partition("://")[2]
+        """Where the copy of an artifact is that a step is given from elsewhere in Cloud Storage."""
+        names = uri.partition("://")[2].split("/")
+        inside = ("%" + name.replace(".", "%2E") if name in ("", ".", "..") else name for name in names)
+        return self.path.joinpath("imported", *inside)
 
     def partial(self, step: str) -> Path:
-        """Where a step works. Names of steps can lie in one another (``train`` and ``train/0``); these do not."""
-        return self.path / "partial" / step.replace("/", "--")
+        """Where a step works. Names of steps can contain one another (``train`` and ``train/0``); these do not."""
+        return self.path / "partial" / step.replace("/", "~")
 
     def log(self, step: str) -> Path:
         """Where the output of a step goes."""

@@ -25,30 +25,30 @@ class RemoteDir:
 
     @property
     def artifacts(self) -> str:
-        """Where the outputs of the steps lie."""
+        """Where the outputs of the steps are."""
         return f"{self.uri}/artifacts"
 
     def outputs(self, step: str) -> str:
-        """Where the outputs of a step lie."""
+        """Where the outputs of a step are."""
         return f"{self.artifacts}/{step}"
 
-    def exchange(self, step: str, folder: Path, leave: str) -> None:
-        """Make the outputs of a step the same here and there; of a file that is in both, this machine's counts.
+    def synchronize(self, step: str, folder: Path, leave: str) -> None:
+        """Make the outputs of a step the same on this machine and in the bucket; where both have a file, this machine's counts.
 
         Args:
             step: Its name.
-            folder: Where its outputs lie here.
-            leave: A file in it that is no output.
+            folder: Where its outputs are on this machine.
+            leave: A file in it that is not an output.
 
         Raises:
             InputError: The bucket cannot be read or written.
         """
         uri = self.outputs(step)
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        here = {path.relative_to(folder).as_posix(): path for path in files}
-        there = {name: blob for name, blob in storage.objects(uri).items() if name not in here}
+        local = {path.relative_to(folder).as_posix(): path for path in files}
+        there = {name: blob for name, blob in storage.objects(uri).items() if name not in local}
         storage.fetch(storage.local_paths(there, folder, uri), uri)
-        storage.put({f"{uri}/{name}": path for name, path in here.items() if name != leave}, uri)
+        storage.put({f"{uri}/{name}": path for name, path in local.items() if name != leave}, uri)
 
     def discard(self, step: str) -> None:
         """Delete what a step that failed has left.
@@ -73,10 +73,10 @@ class RemoteDir:
             InputError: The bucket cannot be written.
         """
         files = [package, *(path for path in (run_dir / "logs").rglob("*") if path.is_file())]
-        storage.put({self._place(path, run_dir): path for path in files}, self.uri)
-        storage.put({self._place(record, run_dir): record}, self.uri)
+        storage.put({self._uri(path, run_dir): path for path in files}, self.uri)
+        storage.put({self._uri(record, run_dir): record}, self.uri)
 
-    def _place(self, path: Path, run_dir: Path) -> str:
+    def _uri(self, path: Path, run_dir: Path) -> str:
         return f"{self.uri}/{path.relative_to(run_dir).as_posix()}"
 
 

@@ -28,7 +28,7 @@ class Artifact:
 
     Attributes:
         type: Its schema title, for example ``system.Model``.
-        uri: Where its content lies: an absolute path, or a URI (``gs://…``).
+        uri: Where its content is: an absolute path, or a URI (``gs://…``).
         metadata: What the step noted about it; for ``system.Metrics``, the metrics.
         name: The name that the step gave it, most often that of its output.
         schema_version: Version of the type.
@@ -47,12 +47,12 @@ class Artifact:
         """The local path of the content.
 
         Raises:
-            ValueError: It does not lie on this machine.
+            ValueError: It is not on this machine.
         """
-        place = self.mirror or self.uri
-        if "://" in place:
+        path = self.mirror or self.uri
+        if "://" in path:
             raise ValueError(f"{self.uri} is not a path on this machine")
-        return Path(place)
+        return Path(path)
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ class RunResult:
     def to_json(self) -> dict[str, Any]:
         """Lay the result out as in `run.json`: paths inside the run directory are relative to it."""
 
-        def place(path: str | Path) -> str:
+        def relative(path: str | Path) -> str:
             try:
                 return Path(path).relative_to(self.run_dir).as_posix()
             except ValueError:
@@ -216,7 +216,7 @@ class RunResult:
             inputs = {
                 "parameters": of.inputs.get("parameters", {}),
                 "artifacts": {
-                    name: [place(uri) for uri in uris] for name, uris in of.inputs.get("artifacts", {}).items()
+                    name: [relative(uri) for uri in uris] for name, uris in of.inputs.get("artifacts", {}).items()
                 },
             }
             return {
@@ -231,13 +231,13 @@ class RunResult:
                 "seconds": of.seconds,
                 "cpu_seconds": of.cpu_seconds,
                 "peak_memory_bytes": of.peak_memory_bytes,
-                "log": place(of.log) if of.log else None,
+                "log": relative(of.log) if of.log else None,
                 "inputs": inputs,
                 "parameters": dict(of.parameters),
                 "artifacts": {
                     name: {
                         "type": artifact.type,
-                        "path": place(artifact.mirror or artifact.uri),
+                        "path": relative(artifact.mirror or artifact.uri),
                         **({"uri": artifact.uri} if artifact.mirror else {}),
                         "metadata": dict(artifact.metadata),
                         "name": artifact.name,
@@ -257,7 +257,7 @@ class RunResult:
             "ended": self.ended,
             "seconds": self.seconds,
             "parameters": dict(self.parameters),
-            "package": {"path": place(self.package), "sha256": self.package_sha256},
+            "package": {"path": relative(self.package), "sha256": self.package_sha256},
             "versions": dict(self.versions),
             "outputs": dict(self.outputs),
             "imports": dict(self.imports),
@@ -288,7 +288,7 @@ class RunResult:
         if content.get("schema_version") != SCHEMA_VERSION:
             raise InputError(f"{record}: layout {content.get('schema_version')}, this version reads {SCHEMA_VERSION}")
 
-        def place(path: str) -> str:
+        def absolute(path: str) -> str:
             return path if "://" in path else str(root / path)
 
         def step(name: str, of: dict[str, Any]) -> Step:
@@ -296,18 +296,18 @@ class RunResult:
             artifacts = {
                 output: Artifact(
                     type=each["type"],
-                    uri=each.get("uri") or place(each["path"]),
+                    uri=each.get("uri") or absolute(each["path"]),
                     metadata=each["metadata"],
                     name=each["name"],
                     schema_version=each["schema_version"],
-                    mirror=place(each["path"]) if "uri" in each else "",
+                    mirror=absolute(each["path"]) if "uri" in each else "",
                 )
                 for output, each in of["artifacts"].items()
             }
             inputs = {
                 "parameters": of["inputs"]["parameters"],
                 "artifacts": {
-                    given: [place(path) for path in paths] for given, paths in of["inputs"]["artifacts"].items()
+                    given: [absolute(path) for path in paths] for given, paths in of["inputs"]["artifacts"].items()
                 },
             }
             log = root / of["log"] if of["log"] else None

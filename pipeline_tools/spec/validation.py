@@ -100,6 +100,8 @@ class _Components:
             return
         for name, task in component["dag"].get("tasks", {}).items():
             check_name(name, f"{where}: dag.tasks")
+            if name.startswith("_"):  # files of the runner itself begin so
+                raise InputError(f"{where}: dag.tasks: the name {name!r} begins with an underscore; begin it otherwise")
             self._check_task(task, (*path, name), inside)
 
     def _check_task(self, task: Mapping[str, Any], path: tuple[str, ...], inside: tuple[str, ...]) -> None:

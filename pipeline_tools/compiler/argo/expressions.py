@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_tools.errors import InputError
 from pipeline_tools.spec.conditions import parse_condition
 from pipeline_tools.spec.text import text_of
 
@@ -105,7 +106,7 @@ class Value:
 def tag(expression: str) -> str:
     """Make the tag that Argo replaces by an expression's result."""
     if "{{" in expression or "}}" in expression:
-        raise AssertionError(f"braces in {expression!r} would end the tag")
+        raise InputError(f"the braces in {expression!r} would end Argo's tag: name things without them")
     return "{{=" + expression + "}}"
 
 

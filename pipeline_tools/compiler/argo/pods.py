@@ -12,7 +12,7 @@ from pipeline_tools.spec.placeholders import has_placeholder
 Json = dict[str, Any]
 
 CACHE_OPT_OUT = {"pipelines.kubeflow.org/max_cache_staleness": "P0D"}
-"""Keeps the cache server of a KFP installation, where there is one, from answering in the place of a pod."""
+"""Keeps the cache server of a KFP installation, where there is one, from answering instead of a pod."""
 
 
 def check_fields(given: Mapping[str, Any], *names: str, where: str) -> None:
@@ -301,12 +301,12 @@ class Pod:
                 self._affinity(kind, {"requiredDuringSchedulingIgnoredDuringExecution": [term]})
 
     def _affinity(self, kind: str, terms: Mapping[str, Any]) -> None:
-        place = self.template.setdefault("affinity", {}).setdefault(kind, {})
+        affinity = self.template.setdefault("affinity", {}).setdefault(kind, {})
         for name, value in terms.items():
             if isinstance(value, list):
-                place.setdefault(name, []).extend(value)
+                affinity.setdefault(name, []).extend(value)
             else:
-                place[name] = value
+                affinity[name] = value
 
 
 def _volume_name(kind: str, name: str) -> str:

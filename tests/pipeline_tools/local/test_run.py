@@ -133,7 +133,7 @@ def test_each_step_is_a_process(tmp_path, isolation):
     assert (parent == os.getpid()) == (isolation == "process")
 
 
-def test_steps_that_end_together_share_one_nursery(tmp_path):
+def test_steps_that_end_together_share_one_fork_server(tmp_path):
     result = run(pipelines.many, run_dir=tmp_path, isolation="fork", parallelism=8)
     assert len({step.parameters["Output"] for step in result.steps.values()}) == 1
 
