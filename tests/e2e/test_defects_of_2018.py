@@ -8,34 +8,31 @@ ignored (the tests of the deploy components).
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 import components
-import taxi_pipeline
+import taxi_pipeline as application
+from tests.command import taxi_pipeline
 
-ROOT = Path(taxi_pipeline.__file__).parents[1]
-
-
-def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "taxi_pipeline", *arguments], capture_output=True, text=True, cwd=cwd)
+ROOT = Path(application.__file__).parents[1]
 
 
-def test_a_misspelt_parameter_is_an_error(tmp_path: Path) -> None:
+def test_a_misspelt_parameter_is_an_error(tmp_path: Path, monkeypatch) -> None:
     """It was ignored (parse_known_args), and the branch ran with its defaults."""
-    done = command("run", "workflow1", "--param", "train_step=5", cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = taxi_pipeline("run", "workflow1", "--param", "train_step=5")
     assert done.returncode == 2
     assert "train_step" in done.stderr
     assert "train_steps" in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_misspelt_flag_is_an_error(tmp_path: Path) -> None:
-    done = command("run", "workflow1", "--run-dri", "x", cwd=tmp_path)
+def test_a_misspelt_flag_is_an_error(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = taxi_pipeline("run", "workflow1", "--run-dri", "x")
     assert done.returncode == 2
     assert "--run-dir" in done.stderr
 
@@ -89,7 +86,7 @@ def test_no_module_uses_an_undefined_name() -> None:
     import tensorflow_transform as tft
 
     used = set()
-    for package in (components, taxi_pipeline):
+    for package in (components, application):
         for path in Path(package.__file__).parent.rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "tft":

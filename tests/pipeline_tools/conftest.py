@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +12,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from pipeline_tools.cli.main import cli, run_reporting_errors
+from tests.command import taxi_pipeline
 from tests.pipeline_tools.submit.double import Double, serve
 
 Answer = tuple[int, Any, dict[str, str]]
@@ -130,9 +127,6 @@ def command(double, monkeypatch):
             line += ["--endpoint", double.url]
         for name, value in (variables or {}).items():
             monkeypatch.setenv(name, value)
-        output, errors = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors), pytest.raises(SystemExit) as ended:
-            run_reporting_errors(lambda: cli(line, "taxi-pipeline"))
-        return subprocess.CompletedProcess(line, ended.value.code, output.getvalue(), errors.getvalue())
+        return taxi_pipeline(*line)
 
     return call

@@ -5,10 +5,7 @@ import sys
 
 import pytest
 
-
-def taxi(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "taxi_pipeline", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+from tests.command import taxi_pipeline
 
 
 @pytest.mark.parametrize(
@@ -41,7 +38,7 @@ def taxi(*arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(arguments, text):
-    done = taxi(*arguments)
+    done = taxi_pipeline(*arguments)
 
     assert done.returncode == 2
     assert text in done.stderr

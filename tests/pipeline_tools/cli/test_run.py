@@ -15,6 +15,7 @@ import pytest
 from pipeline_tools.compiler import compile_package
 from pipeline_tools.local import RunInterruptedError, run
 from tests.campaigns import seeds
+from tests.command import taxi_pipeline
 from tests.pipeline_tools.local import pipelines
 
 
@@ -80,9 +81,10 @@ def test_failed_steps(packages, tmp_path):
         (["chain.tar.gz", "--run-dir", "chain.tar.gz/x"], "cannot use this as the run directory"),
     ],
 )
-def test_bad_input_ends_before_anything_starts(packages, arguments, message):
+def test_bad_input_ends_before_anything_starts(packages, arguments, message, monkeypatch):
     before = sorted(packages.iterdir())
-    done = command(*arguments, cwd=packages)
+    monkeypatch.chdir(packages)
+    done = taxi_pipeline("run", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert (done.stdout, "Traceback" in done.stderr) == ("", False)
