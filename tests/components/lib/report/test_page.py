@@ -213,3 +213,19 @@ def test_a_view_keeps_the_page_in_a_frame_of_its_own(html: str, tmp_path) -> Non
     assert repr(view) == f"the conclusion {EVIL}"
     path = view.save(tmp_path / "page.html")
     assert path.read_text(encoding="utf-8") == html
+
+
+def test_the_page_says_how_marks_are_corrected_and_where_there_are_none() -> None:
+    marked = Page(render({"m": make_evaluation(weak=7)}, title="t")).text
+    assert "corrected for the number of slices that are looked at (40 were tested)" in marked
+    assert "1 worse than the rest" in marked
+    assert "none of the" not in marked
+    plain = Page(render({"a": make_evaluation(), "b": make_evaluation(seed=2)}, title="t")).text
+    assert "none of the 40 that were tested differs by more than luck" in plain
+
+
+def test_warnings_are_below_the_verdict_and_name_their_model() -> None:
+    models = {"a": make_evaluation(warnings=(f"a leak: {EVIL}",)), "b": make_evaluation()}
+    page = Page(render(models, title="t"))
+    assert f"! warning a a leak: {EVIL}" in " ".join(page.text.split())
+    assert page.text.index("blessed") < page.text.index("a leak") < page.text.index("Metrics")
