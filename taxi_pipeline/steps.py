@@ -19,6 +19,7 @@ class Variant(NamedTuple):
     """What later steps are given of one of the two models that a workflow compares: the outputs of its tasks."""
 
     model: Any
+    trainings: Any
     evaluation: Any
     metrics: Any
 
@@ -79,7 +80,12 @@ def train_and_evaluate(
         job_name=job_name(f"evaluate{number}"),
     )
     evaluated.set_display_name(f"evaluate{number}")
-    return Variant(trained.outputs["model"], evaluated.outputs["evaluation"], evaluated.outputs["metrics"])
+    return Variant(
+        trained.outputs["model"],
+        trained.outputs["trainings"],
+        evaluated.outputs["evaluation"],
+        evaluated.outputs["metrics"],
+    )
 
 
 def deploy(

@@ -35,6 +35,7 @@ def workflow1(
     batch_size: int = 40,
     hyperparameters: dict = {},  # noqa: B006 - a pipeline's defaults are part of its specification
     seed: int = 1,
+    seeds: int = 1,
     workers: int = 1,
     pss: int = 0,
     train_mode: str = "local",
@@ -68,6 +69,8 @@ def workflow1(
         hyperparameters: Keyword arguments for `build_model` of the model module; of the bundled one hidden_units,
             learning_rate and wide_learning_rate.
         seed: Seed of the initial weights and of the order of the trips.
+        seeds: How many times to train each of the two models, with seed, seed + 1 and so on, so that the comparison is
+            over seeds, too; the first models are evaluated slice by slice and deployed.
         workers: How many processes train a model together, each on its share of every batch.
         pss: Number of parameter servers, which Keras 3 does not have: must be 0; give workers instead.
         train_mode: Where models are trained: local, by processes of the step, or cloud, by a job on Kubernetes with a
@@ -116,6 +119,7 @@ def workflow1(
         "batch_size": batch_size,
         "hyperparameters": hyperparameters,
         "seed": seed,
+        "seeds": seeds,
         "workers": workers,
         "pss": pss,
         "train_mode": train_mode,
@@ -158,6 +162,8 @@ def workflow1(
         label_key=LABEL_KEY,
         rule_column=RULE_COLUMN,
         rule_value=RULE_VALUE,
+        trainings1=variants[0].trainings,
+        trainings2=variants[1].trainings,
     )
     return Outputs(conclusion=compared.outputs["conclusion"])
 

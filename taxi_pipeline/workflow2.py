@@ -36,10 +36,11 @@ def workflow2(
     preprocessing_module: str = "taxi_pipeline.preprocessing2",
     model_module: str = "taxi_pipeline.model",
     eval_config: str = "taxi_pipeline.eval_config",
-    train_steps: int = 1000,
+    train_epochs: int = 8,
     batch_size: int = 40,
     hyperparameters: dict = {},  # noqa: B006 - a pipeline's defaults are part of its specification
     seed: int = 1,
+    seeds: int = 1,
     workers: int = 1,
     pss: int = 0,
     train_mode: str = "local",
@@ -75,11 +76,14 @@ def workflow2(
         preprocessing_module: Path or dotted name of a module that defines `preprocessing_fn`.
         model_module: Path or dotted name of a module that defines `build_model`.
         eval_config: Path or dotted name of the slices, metrics and thresholds of the evaluation.
-        train_steps: Number of batches to train each of the two models on.
+        train_epochs: How often each of the two models sees the trips of its window; equal for both, because the same
+            number of batches would be more epochs of the shorter window.
         batch_size: Number of trips in a batch; of several workers, in the batch of all of them together.
         hyperparameters: Keyword arguments for `build_model` of the model module; of the bundled one hidden_units,
             learning_rate and wide_learning_rate.
         seed: Seed of the initial weights and of the order of the trips.
+        seeds: How many times to train each of the two models, with seed, seed + 1 and so on, so that the comparison is
+            over seeds, too; the first models are evaluated slice by slice and deployed.
         workers: How many processes train a model together, each on its share of every batch.
         pss: Number of parameter servers, which Keras 3 does not have: must be 0; give workers instead.
         train_mode: Where models are trained: local, by processes of the step, or cloud, by a job on Kubernetes with a
@@ -128,10 +132,12 @@ def workflow2(
     recent = read("eval-trips", "eval", planned.outputs["eval_ts1"], planned.outputs["eval_ts2"])
     training = {
         "model_module": model_module,
-        "train_steps": train_steps,
+        "train_steps": 0,
+        "train_epochs": train_epochs,
         "batch_size": batch_size,
         "hyperparameters": hyperparameters,
         "seed": seed,
+        "seeds": seeds,
         "workers": workers,
         "pss": pss,
         "train_mode": train_mode,
@@ -177,6 +183,8 @@ def workflow2(
         label_key=LABEL_KEY,
         rule_column=RULE_COLUMN,
         rule_value=RULE_VALUE,
+        trainings1=variants[0].trainings,
+        trainings2=variants[1].trainings,
     )
     cross_evaluate(
         model1=variants[0].model,

@@ -58,11 +58,12 @@ def compare(
         seed: Of the resampling.
 
     Returns:
-        What ``comparison.json`` holds: ``conclusion`` (a few sentences); ``winner`` (a name, or null where the
-        difference could be noise); ``models`` and ``baselines``: by name, ``auc``, ``accuracy`` and ``log_loss``, each
-        with ``value``, ``low`` and ``high``; ``difference``: the same of the second model minus the first;
-        ``above_rule``: by model, its AUC minus the rule's, likewise; ``seeds``: what `describe_seeds` returns, or null
-        of one training seed; ``examples`` and ``resamples``: their numbers. All are weighted where the evaluations are.
+        What ``comparison.json`` holds: ``conclusion`` (a few sentences) and ``details`` (those after the first);
+        ``winner`` (a name, or null where the difference could be noise); ``models`` and ``baselines``: by name,
+        ``auc``, ``accuracy`` and ``log_loss``, each with ``value``, ``low`` and ``high``; ``difference``: the same of
+        the second model minus the first; ``above_rule``: by model, its AUC minus that of the ``rule``, likewise;
+        ``seeds``: what `describe_seeds` returns, or null of one training seed; ``trainings``: by model, how long each
+        was; ``examples`` and ``resamples``: their numbers. All are weighted where the evaluations are.
 
     Raises:
         InputError: The evaluations are not of these examples, or of other labels; the rule's column is not in the

@@ -20,7 +20,7 @@ def conclude(result: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``winner``: the name of the better model, or None where the difference could be noise; ``conclusion``: a few
-        sentences.
+        sentences; ``details``: those of them after the first.
     """
     first, second = result["models"]
     seeds = result["seeds"]
@@ -32,13 +32,10 @@ def conclude(result: Mapping[str, Any]) -> dict[str, Any]:
         name: seeds["auc"][name]["mean"] if seeds else metrics["auc"]["value"]
         for name, metrics in result["models"].items()
     }
-    sentences = [
-        _difference(values, winner, difference, seeds),
-        _over(result),
-        _held_equal(result["trainings"]),
-        _against_rule(result),
-    ]
-    return {"winner": winner, "conclusion": " ".join(sentence for sentence in sentences if sentence)}
+    first_sentence = _difference(values, winner, difference, seeds)
+    sentences = [_over(result), _held_equal(result["trainings"]), _against_rule(result)]
+    details = " ".join(sentence for sentence in sentences if sentence)
+    return {"conclusion": f"{first_sentence} {details}", "details": details, "winner": winner}
 
 
 def _difference(
@@ -67,8 +64,8 @@ def _over(result: Mapping[str, Any]) -> str:
     seeds = result["seeds"]
     if not seeds:
         return (
-            f"The interval is over the {rows} ({result['resamples']:,} resamples) for one training seed: another seed "
-            "gives other models, and may change this conclusion; seeds=5 would tell."
+            f"The interval is over the {rows} ({result['resamples']:,} resamples), with one training seed: "
+            "another seed may change the conclusion, which seeds=5 would tell."
         )
     spread, count = seeds["difference"]["standard_deviation"], len(seeds["seeds"])
     return (

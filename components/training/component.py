@@ -20,10 +20,12 @@ def train(
     label_key: str,
     model: Output[Model],
     metrics: Output[Metrics],
+    trainings: Output[Artifact],
     train_steps: int = 1000,
     batch_size: int = 40,
     hyperparameters: dict = {},  # noqa: B006 - a component's defaults are part of its specification
     seed: int = 1,
+    seeds: int = 1,
     workers: int = 1,
     pss: int = 0,
     checkpoint_dir: str = "",
@@ -44,11 +46,14 @@ def train(
         label_key: Name of the label among the transformed features.
         model: A SavedModel with the signatures serving_default, serving_raw and transform_features.
         metrics: Loss on the train split; log loss, accuracy and AUC on the eval split.
+        trainings: How long the model was trained, and the SavedModels of further seeds, for compare.
         train_steps: Number of batches to train on; must be 0 where train_epochs says how long.
         batch_size: Number of examples in a batch; of several workers, in the batch of all of them together.
         hyperparameters: Keyword arguments for `build_model` of the model module, which decides what it accepts; what
             is left out has the module's default.
         seed: Seed of the initial weights and of the order of the examples.
+        seeds: How many models to train one after another, with seed, seed + 1 and so on, so that compare can tell what
+            the seed does; model is that of the first.
         workers: How many processes train together, each on its share of every batch; the weights are those that one
             process gives, but for rounding.
         pss: Number of parameter servers, which Keras 3 does not have: must be 0; give workers instead.
@@ -76,6 +81,8 @@ def train(
         batch_size=batch_size,
         hyperparameters=hyperparameters,
         seed=seed,
+        seeds=seeds,
+        trainings=trainings.path,
         train_epochs=train_epochs,
         weight_key=weight_key,
         workers=workers,

@@ -9,6 +9,7 @@ from typing import Any
 from components.training.local_workers import train_by_workers
 from components.training.options import MODES, JobOptions
 from components.training.request import Request, Workers
+from components.training.seeds import train_seeds
 from components.training.trainer import check_for_workers, make_plan, train_in_process
 from pipeline_tools.errors import InputError
 
@@ -32,6 +33,8 @@ def fit(
     checkpoint_dir: str = "",
     checkpoint_steps: int = 200,
     max_restarts: int = 3,
+    seeds: int = 1,
+    trainings: str | None = None,
     train_mode: str = "local",
     train_job: Mapping[str, Any] | None = None,
     uris: Mapping[str, str] | None = None,
@@ -68,6 +71,10 @@ def fit(
             as long as this takes.
         checkpoint_steps: Steps between two checkpoints.
         max_restarts: How often the workers are started again, from the last checkpoint, when one is lost.
+        seeds: How many models to train, with the seeds ``seed``, ``seed`` + 1 and so on, so that a comparison can tell
+            what the seed does. ``model`` is that of the first.
+        trainings: Directory to write, an artifact `trainings`: how long each training was, and the SavedModels of
+            further seeds. None writes none.
         train_mode: ``local``: on this machine. ``cloud``: by a job on Kubernetes, one pod a worker.
         train_job: For ``cloud``, the job: keys as in `components.training.options.KEYS`.
         uris: For ``cloud``, where pods find the artifacts ``examples``, ``transformed_examples`` and
@@ -102,11 +109,42 @@ def fit(
     job = JobOptions.from_mapping(train_job or {})
     if train_mode not in MODES:
         raise InputError(f"train_mode={train_mode!r}: must be one of {', '.join(MODES)}")
-    if train_mode == "cloud":
-        return _by_job(request, model, options, job, dict(uris or {}))
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise InputError(f"seeds={seeds}: must be at least 1")
+    if seeds > 1 and trainings is None:
+        raise InputError(f"seeds={seeds}: name a directory for the models of further seeds as trainings")
+
+    def train(number: int, target: str) -> dict[str, float]:
+        further = f"seed-{number}" if number != seed else ""
+        return _train(
+            dataclasses.replace(request, seed=number),
+            target,
+            dataclasses.replace(options, checkpoint_dir=_below(options.checkpoint_dir, further)),
+            job if train_mode == "cloud" else None,
+            {**(uris or {}), "model": _below((uris or {}).get("model", model), further)},
+        )
+
+    metrics = train(seed, model)
+    if trainings is not None:
+        numbers = [seed + further for further in range(seeds)]
+        train_seeds(numbers, train, first=metrics, batch_size=batch_size, trainings=trainings)
+    return metrics
+
+
+def _below(path: str, name: str) -> str:
+    """Name a directory inside another, where there are both."""
+    return f"{path.rstrip('/')}/{name}" if path and name else path
+
+
+def _train(
+    request: Request, model: str, options: Workers, job: JobOptions | None, uris: Mapping[str, str]
+) -> dict[str, float]:
+    """Train with one seed, on this machine or by a job."""
+    if job is not None:
+        return _by_job(request, model, options, job, dict(uris))
 
     plan = make_plan(request)
-    if workers == 1:
+    if options.workers == 1:
         return train_in_process(plan, model)
     check_for_workers(plan)
     return train_by_workers(request, model, options)

@@ -14,10 +14,12 @@ from taxi_pipeline.workflow2 import workflow2
 
 pytestmark = pytest.mark.e2e
 
+TRAIN = ("train", "train-2")
+
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory):
-    return run(workflow2, {"train_steps": 200}, run_dir=tmp_path_factory.mktemp("runs") / "workflow2")
+    return run(workflow2, {"train_epochs": 2}, run_dir=tmp_path_factory.mktemp("runs") / "workflow2")
 
 
 def rows(result, step: str, split: str):
@@ -34,6 +36,16 @@ def test_the_question_is_answered_in_one_sentence_with_its_interval(result) -> N
     assert "window 1" in conclusion
     assert "window 2" in conclusion
     assert "95 % interval" in conclusion
+
+
+def test_both_windows_were_trained_for_the_same_number_of_epochs(result) -> None:
+    epochs, steps = zip(
+        *((result.steps[name].metrics["train_epochs"], result.steps[name].metrics["train_steps"]) for name in TRAIN),
+        strict=True,
+    )
+    assert epochs == pytest.approx((2, 2), rel=0.01)
+    assert steps[1] > 2 * steps[0], "the longer window has more batches an epoch"
+    assert "Both were trained for 2.0 epochs" in result.steps["compare"].parameters["conclusion"]
 
 
 def test_no_eval_trip_is_a_train_trip_of_either_branch(result) -> None:

@@ -53,9 +53,11 @@ def render(
         HTML that needs nothing but itself.
     """
     told = features or {name: each.features for name, each in models.items() if each.features}
+    details = str((comparison or {}).get("details", ""))
     context: dict[str, Any] = {
         "title": title,
-        "conclusion": conclusion(models, comparison, run),
+        "conclusion": conclusion(models, comparison, run).removesuffix(details).rstrip(),
+        "details": details,
         "verdicts": verdicts(models),
         "warnings": [(name, text) for name, each in models.items() for text in each.warnings],
         "models": list(models),

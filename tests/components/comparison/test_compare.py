@@ -58,7 +58,7 @@ def test_the_better_model_wins_in_either_place(evaluated: Path, order: tuple[str
     assert result["winner"] == "better"
     assert result["conclusion"].startswith("better is better than good: AUC 0.9")
     assert "more than the noise of the eval rows" in result["conclusion"]
-    assert "over the 2,000 eval rows (1,000 resamples) for one training seed" in result["conclusion"]
+    assert "over the 2,000 eval rows (1,000 resamples), with one training seed" in result["conclusion"]
     sign = 1 if order[1] == "better" else -1
     assert result["difference"]["auc"]["value"] * sign > 0
 

@@ -150,7 +150,8 @@ def test_the_same_numbers_make_the_same_bytes(html: str) -> None:
 def test_a_comparison_stands_first() -> None:
     interval = {"value": 0.01, "low": 0.002, "high": 0.02}
     comparison = {
-        "conclusion": f"b is better than a {EVIL}",
+        "conclusion": f"b is better than a {EVIL}. By how much.",
+        "details": "By how much.",
         "models": {"a": {"auc": interval}, "b": {}},
         "baselines": {"rule": {"auc": interval, "accuracy": interval}},
         "difference": {"auc": interval, "accuracy": interval, "log_loss": interval},
@@ -161,6 +162,7 @@ def test_a_comparison_stands_first() -> None:
     page = Page(html)
     assert page.text.index("b is better than a") < page.text.index("Metrics")
     assert "The run failed; analyze failed: no such column. b is better than a" in page.text
+    assert page.text.count("By how much.") == 1
     assert "+0.0100" in page.text
     row = slice_numbers(page)["company = company 0007"]
     assert row["AUC, a"] == models["a"].metrics[(("company", "company 0007"),)]["auc"]
