@@ -69,7 +69,7 @@ def in_order(query: str, types: Mapping[str, str]) -> str:
         f"CAST({quote_name(name)} AS {_DUCKDB[kind]}) AS {quote_name(name)}" for name, kind in types.items()
     )
     # Rows may share a key; their content then says which comes first.
-    content = ", ".join(map(quote_name, types))
+    content = ", ".join([KEY, *map(quote_name, types)])
     return f"SELECT {columns}, {KEY}, {SPLIT} FROM ({query}) ORDER BY {ORDER}, hash({content})"
 
 

@@ -17,6 +17,10 @@ _FORMLESS = (
     f"coalesce(CAST(TRY_CAST(trim({KEY}) AS DECIMAL(38, 9)) AS VARCHAR), lower(trim({KEY}, ' ' || chr(9) || chr(160))))"
 )
 
+# The key of a row without one is a hash of its content and its number among equal rows. In another source the numbers
+# begin anew, so that the content alone tells whether a row is in both.
+_WITHOUT_NUMBER = f"regexp_replace({KEY}, '^([0-9a-f]{{64}})-[0-9]+$', '\\1')"
+
 
 def check_by_rule(sources: Sequence[Source]) -> str | None:
     """Tell from how rows are chosen, without looking at them, whether an eval row can be a train row.
@@ -88,6 +92,8 @@ def shared_keys(
 ) -> tuple[int, str | None]:
     """Count the eval rows of one `examples` artifact whose key is that of a train row of another.
 
+    Rows without a key are known by their content: those count that equal a train row.
+
     Args:
         train: Directory of the artifact with the train rows.
         eval_: Directory of the artifact with the eval rows.
@@ -98,7 +104,7 @@ def shared_keys(
     """
     query = f"""
         SELECT count(*), min({KEY}) FROM read_parquet($eval)
-        WHERE {KEY} IN (SELECT {KEY} FROM read_parquet($train))"""
+        WHERE {_WITHOUT_NUMBER} IN (SELECT {_WITHOUT_NUMBER} FROM read_parquet($train))"""
     files = {"train": split_pattern(train, "train"), "eval": split_pattern(eval_, "eval")}
     count, key = (connection or duckdb.connect()).execute(query, files).fetchall()[0]
     return count, key

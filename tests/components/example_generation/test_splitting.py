@@ -12,6 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.example_generation import rows as reading
+from components.example_generation.describe.disjointness import shared_keys
+from components.example_generation.query.dialect import connect
 from pipeline_tools.errors import InputError
 
 CASES = Path(__file__).parent / "cases"
@@ -148,6 +151,29 @@ def test_rows_without_a_key_have_the_same_keys_in_any_order_of_rows_and_files(re
     for name in ("a", "b"):
         read(tmp_path / f"{name}-*.csv", out=name, **{**PLAIN, "key_column": "", "max_rows": 300})
     assert outputs("a") == outputs("b")
+
+
+@pytest.mark.parametrize("key_column", ["", "k"], ids=["without keys", "with repeated keys"])
+def test_rows_do_not_depend_on_threads(key_column, read, tmp_path, monkeypatch):
+    lines = [row(number % 5000, f"group {number % 700}") for number in range(40_000)]
+    random.Random(2).shuffle(lines)
+    source = write(tmp_path / "rows.csv", lines)
+    written = []
+    for threads in (1, 4, 4):
+        monkeypatch.setattr(reading, "connect", lambda scratch, threads=threads: connect(scratch, threads))
+        read(source, max_rows=9000, **{**PLAIN, "key_column": key_column})
+        written.append([path.read_bytes() for path in sorted((tmp_path / "out").rglob("*.*"))])
+    assert written[0] == written[1] == written[2]
+
+
+def test_a_row_without_a_key_is_known_in_another_source_by_its_content(read, tmp_path):
+    header = ["t", "n", "x", "s"]
+    once = write(tmp_path / "once.csv", [row(number)[1:] for number in range(60)], header)
+    twice = write(tmp_path / "twice.csv", [row(number)[1:] for number in range(60) for _ in range(2)], header)
+    given = {**PLAIN, "key_column": ""}
+    read(once, twice, out="once", splits=["train"], **given)
+    read(once, twice, out="twice", splits=["eval"], **given)
+    assert shared_keys(tmp_path / "once/examples", tmp_path / "twice/examples")[0] == 120
 
 
 def test_groups_stay_in_one_split(read, rows, tmp_path):
