@@ -17,6 +17,9 @@ from pipeline_tools.errors import InputError
 REPORTS = 10
 """How often progress is told."""
 
+SCORED = 10_000
+"""Rows that are scored at once."""
+
 _TOLERANCE = 0.01
 """Of what a weight moves in a step: sums in another order differ far less, a gradient that is too large far more."""
 
@@ -180,7 +183,7 @@ def wait_for_all() -> None:
     float(strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0), axis=None))
 
 
-def predict(network: keras.Model, columns: Columns, batch_size: int = 10_000) -> Any:
+def predict(network: keras.Model, columns: Columns, batch_size: int = SCORED) -> Any:
     """Score rows.
 
     Args:
@@ -189,12 +192,12 @@ def predict(network: keras.Model, columns: Columns, batch_size: int = 10_000) ->
         batch_size: Rows a call.
 
     Returns:
-        Probabilities, float32, shape (rows,).
+        What the model returns, shape (rows, 1) if these are probabilities.
     """
     call = tf.function(lambda batch: network(batch, training=False))
     rows = len(next(iter(columns.values())))
     parts = []
     for start in range(0, rows, batch_size):
         batch = {name: tf.constant(column[start : start + batch_size]) for name, column in columns.items()}
-        parts.append(call(batch).numpy()[:, 0])
+        parts.append(call(batch).numpy())
     return np.concatenate(parts)

@@ -14,13 +14,15 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.lib.artifacts.examples import read_schema
 from components.lib.artifacts.labels import check_weight_column
+from components.lib.artifacts.model_columns import ModelColumns, safe_names
 from components.lib.artifacts.transform_graph import TransformGraph
 from components.lib.modules import load_attribute
 from components.lib.stats.scores import auc, log_losses
 from components.training import data, loop
 from components.training.checkpoints import CheckpointOptions, Checkpoints
-from components.training.data import Rows
-from components.training.export import export
+from components.training.checks import check_model, check_scores
+from components.training.data import Array, Rows
+from components.training.export import Exporter
 from components.training.features import Feature, model_features
 from components.training.hyperparameters import check_hyperparameters
 from components.training.request import Request
@@ -37,8 +39,7 @@ class Plan:
         schema: Of the raw examples.
         output: The transform graph's output.
         features: What the model sees.
-        label_columns: Raw columns that the label follows from.
-        columns: Raw columns that the features follow from.
+        columns: Raw columns that the features and the label follow from.
         build: Builds the model, with the same weights each time.
     """
 
@@ -46,8 +47,7 @@ class Plan:
     schema: schema_pb2.Schema
     output: tft.TFTransformOutput
     features: list[Feature]
-    label_columns: list[str]
-    columns: list[str]
+    columns: ModelColumns
     build: Callable[[], keras.Model]
 
     def load(self, split: str) -> Rows:
@@ -66,7 +66,7 @@ class Plan:
             split,
             self.request.label_key,
             features=self.features,
-            label_columns=self.label_columns,
+            label_columns=self.columns.label_columns,
             weight_key=self.request.weight_key,
         )
 
@@ -90,6 +90,8 @@ def make_plan(request: Request) -> Plan:
     output = tft.TFTransformOutput(request.transform_graph)
     features = model_features(output.transformed_metadata.schema, request.label_key)
     graph = TransformGraph(output)
+    needed = graph.source_columns([feature.name for feature in features])
+    columns = ModelColumns(request.label_key, graph.source_columns([request.label_key]), safe_names(needed))
     check_weight_column(schema, request.weight_key, f"weight_key={request.weight_key}")
 
     def build() -> keras.Model:
@@ -97,15 +99,7 @@ def make_plan(request: Request) -> Plan:
         model: keras.Model = build_model(features, seed=request.seed, **request.hyperparameters)
         return model
 
-    return Plan(
-        request,
-        schema,
-        output,
-        features,
-        graph.source_columns([request.label_key]),
-        graph.source_columns([feature.name for feature in features]),
-        build,
-    )
+    return Plan(request, schema, output, features, columns, build)
 
 
 def check_for_workers(plan: Plan) -> None:
@@ -153,11 +147,15 @@ def train_in_process(
     eval_rows = plan.load("eval") if evaluated else None
     order = data.row_order(len(rows), request.steps(len(rows)), request.batch_size, request.seed)
 
+    # The first worker's own copy of the model, which knows nothing of workers, is what is exported.
+    served = plan.build() if worker == 0 else None
+    exporter = _check(plan, served, rows) if served else None
+
     # Of the same rows, as far as a glance tells.
     identity = {**request.identity(), "train_examples": len(rows), "positive_examples": int(rows.labels.sum())}
     rehearsed = loop.first_step(plan.build(), rows, order) if worker == 0 and workers > 1 else None
     with strategy.scope():
-        network = plan.build()
+        network = served if served and workers == 1 else plan.build()
         train_loss = loop.train(
             network,
             rows,
@@ -174,36 +172,49 @@ def train_in_process(
         "train_unlabelled": float(rows.unlabelled),
         "train_loss": train_loss,
     }
+    if served and exporter:
+        if workers > 1:
+            served.set_weights(network.get_weights())
+        metrics = _finish(plan, served, exporter, metrics, rows, eval_rows, model)
     if workers > 1:
-        if worker == 0:
-            metrics = _finish(plan, _copy(plan, network, rows), metrics, eval_rows, model)
         with strategy.scope():
             loop.wait_for_all()  # a worker that left early would look like a lost one to those that still work
-        return {} if worker else metrics
-    return _finish(plan, network, metrics, eval_rows, model)
+    return {} if worker else metrics
+
+
+def _check(plan: Plan, network: keras.Model, rows: Rows) -> Exporter:
+    """Look at an untrained model, and see that it can be exported."""
+    module_name = plan.request.model_module
+    check_model(network, rows, module_name)
+    names = [feature.name for feature in plan.features]
+    exporter = Exporter(network, names, plan.output, plan.schema, plan.columns, module_name)
+    exporter.check()
+    return exporter
 
 
 def _finish(
-    plan: Plan, network: keras.Model, metrics: dict[str, float], eval_rows: Rows | None, model: str
+    plan: Plan,
+    network: keras.Model,
+    exporter: Exporter,
+    metrics: dict[str, float],
+    rows: Rows,
+    eval_rows: Rows | None,
+    model: str,
 ) -> dict[str, float]:
-    metrics = {**metrics, **(_evaluate(network, eval_rows) if eval_rows else {})}
+    about = f"model_module={plan.request.model_module}: the trained model"
+    for sample in (rows.select(slice(loop.SCORED)), eval_rows):
+        if sample:
+            scores = loop.predict(network, sample.columns)
+            check_scores(scores, len(sample), about)
+    if eval_rows:
+        metrics = {**metrics, **_evaluate(eval_rows, scores[:, 0])}
     print(", ".join(f"{name} {value:.6g}" for name, value in metrics.items()), flush=True)  # noqa: T201
     with atomic_path(model) as directory:
-        names = [feature.name for feature in plan.features]
-        export(network, names, plan.output, plan.schema, directory)
+        exporter.write(directory)
     return metrics
 
 
-def _copy(plan: Plan, network: keras.Model, rows: Rows) -> keras.Model:
-    """Copy a model out of its strategy, so that what is exported knows nothing of workers."""
-    copy = plan.build()
-    copy(rows.select(slice(1)).tensors().inputs)
-    copy.set_weights(network.get_weights())
-    return copy
-
-
-def _evaluate(network: keras.Model, rows: Rows) -> dict[str, float]:
-    scores = loop.predict(network, rows.columns)
+def _evaluate(rows: Rows, scores: Array) -> dict[str, float]:
     hits = (scores > 0.5) == (rows.labels > 0.5)
     return {
         "eval_examples": float(len(rows)),
