@@ -25,6 +25,7 @@ from components.analysis.verdict import decide
 from components.lib.artifacts.evaluation import (
     BASELINES,
     FEATURES,
+    LEFT_OUT,
     VERDICT,
     WARNINGS,
     Evaluation,
@@ -33,7 +34,8 @@ from components.lib.artifacts.evaluation import (
     read_evaluation,
     read_predictions,
 )
-from components.lib.artifacts.examples import read_batches, read_schema, read_schema_text, split_files
+from components.lib.artifacts.examples import count_rows, read_batches, read_schema, read_schema_text, split_files
+from components.lib.artifacts.labels import has_label, read_columns
 from components.lib.beam.options import BeamOptions
 from components.lib.beam.paths import check_paths
 from components.lib.beam.pipelines import local_pipeline
@@ -70,7 +72,8 @@ def analyze(
         label_key: The label among the transformed features.
         evaluation: Directory to write: TFMA's own result; ``verdict.json``; in ``predictions/`` one row an example;
             ``baselines.json``: what needs no model; ``features.json``: what the model sees;
-            ``warnings.json``: what a person should look at before the numbers are believed.
+            ``warnings.json``: what a person should look at before the numbers are believed; ``left_out.json``: how many
+            rows have no label, and from which columns it follows.
         report: HTML file to write. None writes none.
         rule_column: A raw column; the rule that serves as a baseline predicts label 1 where ...
         rule_value: ... it has this value. An empty column asks for no rule.
@@ -78,9 +81,10 @@ def analyze(
             ``model`` and ``evaluation`` are URIs that the workers reach: ``gs://…``, or directories that they share.
 
     Returns:
-        ``verdict``; ``metrics``: the finite scalars over all examples; ``roc``: the lists ``fpr``, ``tpr`` and
-        ``threshold``, from high thresholds to low; ``confusion_matrix``: counts at 0.5, rows by label 0 and 1, columns
-        by prediction 0 and 1. The last two are absent where the config asks for no ``ConfusionMatrixPlot``.
+        ``verdict``; ``metrics``: the finite scalars over all examples, and ``unlabelled_examples``; ``roc``: the lists
+        ``fpr``, ``tpr`` and ``threshold``, from high thresholds to low; ``confusion_matrix``: counts at 0.5, rows by
+        label 0 and 1, columns by prediction 0 and 1. The last two are absent where the config asks for no
+        ``ConfusionMatrixPlot``.
 
     Raises:
         InputError: The model, config or label cannot be used with these examples, or all labels are equal.
@@ -88,16 +92,17 @@ def analyze(
     options = options or BeamOptions()
     options.check()
     check_paths({"examples": examples, "model": model, "evaluation": evaluation}, options)
-    config = load_eval_config(eval_config, label_key)
+    config, weight_key = load_eval_config(eval_config, label_key)
     schema = read_schema(examples)
-    columns = slice_columns(config, [feature.name for feature in schema.feature])
+    columns = slice_columns(config, [feature.name for feature in schema.feature], label_key)
     files = split_files(examples, "eval")
-    rule = rule_predictions(examples, rule_column, rule_value)[1] if rule_column else None
-    predictor = Predictor(model, schema, label_key, columns)
+    predictor = Predictor(model, schema, label_key, columns, weight_key)
+    labelled = _find_labelled(files, predictor)
+    rule = rule_predictions(examples, rule_column, rule_value)[1][labelled] if rule_column else None
     with atomic_path(evaluation) as place:
         if options.cloud:
-            asked = (model, read_schema_text(examples), label_key, columns)
-            evaluate_on_workers(files, config, asked, place, rows=_ROWS, options=options)
+            arguments = (model, read_schema_text(examples), label_key, columns, weight_key)
+            evaluate_on_workers(files, config, arguments, place, rows=_ROWS, options=options)
         else:
             _evaluate_in_process(files, config, predictor, Path(place))
         with local_copy(place) as directory:
@@ -122,6 +127,7 @@ def analyze(
                 BASELINES: evaluated.baselines,
                 FEATURES: evaluated.features,
                 WARNINGS: evaluated.warnings,
+                LEFT_OUT: {"unlabelled": int((~labelled).sum()), "columns": predictor.label_columns},
             }
             for name, content in added.items():
                 text = json.dumps(content, indent=2) + "\n"
@@ -133,7 +139,21 @@ def analyze(
     for text in evaluated.warnings:
         logger.warning("%s", text)
     print(verdict.reason, flush=True)  # noqa: T201
-    return {"verdict": verdict, **_overall(evaluated)}
+    overall = _overall(evaluated)
+    overall["metrics"]["unlabelled_examples"] = float((~labelled).sum())
+    return {"verdict": verdict, **overall}
+
+
+def _find_labelled(files: list[str], predictor: Predictor) -> np.ndarray[Any, Any]:
+    """Tell which eval rows have a label, and say how many have none."""
+    columns = predictor.label_columns
+    labelled = has_label(read_columns(files, columns), columns, count_rows(files))
+    why = f"{' or '.join(columns)}, from which {predictor.label_key!r} follows, is missing"
+    if not labelled.any():
+        raise InputError(f"no row of split 'eval' has a label: in all {len(labelled)} of them {why}")
+    if not labelled.all():
+        logger.warning("%d of %d eval rows have no label and are left out: %s", sum(~labelled), len(labelled), why)
+    return labelled
 
 
 def _evaluate_in_process(

@@ -20,7 +20,7 @@ from components.lib.beam.pipelines import make_pipeline, run
 def evaluate_on_workers(
     files: Sequence[str],
     config: config_pb2.EvalConfig,
-    asked: tuple[str, str, str, Sequence[str]],
+    predictor: tuple[str, str, str, Sequence[str], str],
     evaluation: str,
     *,
     rows: int,
@@ -31,7 +31,7 @@ def evaluate_on_workers(
     Args:
         files: Parquet files of the eval split.
         config: From `load_eval_config`.
-        asked: What `Predictor` takes: URI of the model, text of the schema, the label, columns to keep.
+        predictor: Arguments of `Predictor`: URI of the model, text of the schema, the label, columns to keep, weights.
         evaluation: URI to write below.
         rows: Rows a batch.
         options: Where the job runs.
@@ -44,7 +44,7 @@ def evaluate_on_workers(
         pipeline
         | "Files" >> beam.Create(list(files))
         | "SpreadFiles" >> beam.Reshuffle()
-        | "Predict" >> beam.ParDo(_PredictFile(asked, evaluation, rows))
+        | "Predict" >> beam.ParDo(_PredictFile(predictor, evaluation, rows))
     )
     _ = extracts | tfma.ExtractEvaluateAndWriteResults(eval_config=config, output_path=evaluation)
     # TFMA divides by zero in slices of one class and writes NaN for them, as it should.
@@ -55,16 +55,16 @@ def evaluate_on_workers(
 class _PredictFile(beam.DoFn):
     """Writes the predictions for one file and hands them on; a second attempt writes the same."""
 
-    def __init__(self, asked: tuple[str, str, str, Sequence[str]], evaluation: str, rows: int) -> None:
-        self._asked = asked
+    def __init__(self, predictor: tuple[str, str, str, Sequence[str], str], evaluation: str, rows: int) -> None:
+        self._arguments = predictor
         self._evaluation = evaluation
         self._rows = rows
         self._predictor: Any = None
 
     def setup(self) -> None:
         """Load the model, once a worker."""
-        model, schema, label_key, columns = self._asked
-        self._predictor = Predictor(model, parse_schema(schema), label_key, columns)
+        model, schema, label_key, columns, weight_key = self._arguments
+        self._predictor = Predictor(model, parse_schema(schema), label_key, columns, weight_key)
 
     def process(self, name: str) -> Iterator[pa.RecordBatch]:
         """Predict one file.

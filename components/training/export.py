@@ -16,6 +16,9 @@ from components.lib.artifacts.model_columns import RAW_SIGNATURE, ModelColumns, 
 from components.lib.modules import where
 from pipeline_tools.errors import InputError
 
+SIGNATURE, TRANSFORM = "serving_default", "transform_features"
+"""The signatures that take serialized examples: what the model predicts, and what it sees."""
+
 OUTPUT = "probability"
 """What the serving signatures call their output: the probability of label 1, float32, shape (batch, 1)."""
 
@@ -85,9 +88,9 @@ class Exporter:
         module.serving_raw = serving_raw
         self._module = module
         self._signatures: dict[str, Any] = {
-            "serving_default": serving_default,
+            SIGNATURE: serving_default,
             RAW_SIGNATURE: serving_raw,
-            "transform_features": transform_features,
+            TRANSFORM: transform_features,
         }
 
     def check(self) -> None:

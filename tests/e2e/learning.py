@@ -36,6 +36,7 @@ class Learning:
         label_key: The label among the transformed features.
         model: Source of the model module; empty for a plain Keras model.
         more_schema: Text to add to the schema.
+        hyperparameters: Of the model.
     """
 
     root: Path
@@ -44,6 +45,7 @@ class Learning:
     label_key: str
     model: str = ""
     more_schema: str = ""
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
     model_module: str = field(default=str(MODEL))
 
     def __post_init__(self) -> None:
@@ -78,7 +80,11 @@ class Learning:
     def train(self, model: str = "model", **changes: Any) -> dict[str, float]:
         from components.training.fit import fit
 
-        arguments = {"train_steps": 20, "batch_size": 20, "hyperparameters": {"hidden_units": [4]}} | changes
+        arguments = {
+            "train_steps": 20,
+            "batch_size": 20,
+            "hyperparameters": self.hyperparameters,
+        } | changes
         return fit(
             self.path("examples"),
             self.path("transformed"),

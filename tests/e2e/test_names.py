@@ -53,7 +53,7 @@ class Linear(keras.Model):
         self.head = keras.layers.Dense(1, "sigmoid")
     def call(self, inputs):
         return self.head(tf.stack([inputs[name] for name in self.names], axis=1))
-def build_model(features, *, learning_rate, **options):
+def build_model(features, **options):
     model = Linear(features)
     model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
     return model

@@ -32,6 +32,7 @@ WEIGHT_COLUMN = "example_weight"
 """Column of the predictions that says how much an example counts, where the eval config weights examples."""
 
 VERDICT, BASELINES, FEATURES, WARNINGS = "verdict.json", "baselines.json", "features.json", "warnings.json"
+LEFT_OUT = "left_out.json"
 """What else `tfma_analyze` adds to TFMA's result."""
 
 COUNT = "example_count"

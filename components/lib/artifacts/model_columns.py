@@ -107,23 +107,23 @@ def write_model_columns(model: str, columns: ModelColumns) -> None:
         file.write(json.dumps(asdict(columns), indent=2, ensure_ascii=False) + "\n")
 
 
-def read_model_columns(model: str | Path) -> ModelColumns:
+def read_model_columns(model: str | Path) -> ModelColumns | None:
     """Read the columns of a model.
 
     Args:
         model: Directory of the SavedModel, or its ``gs://`` URI.
 
+    Returns:
+        None of a model that was not written by `train`, and does not say them.
+
     Raises:
-        InputError: It does not say them.
+        InputError: The file in it is broken.
     """
     path = join(model, COLUMNS_FILE)
     try:
         with tf.io.gfile.GFile(path) as file:
             return ModelColumns(**json.loads(file.read()))
     except tf.errors.NotFoundError:
-        raise InputError(
-            f"{model}: no {COLUMNS_FILE} in it, which says from which raw columns the label follows; train the model "
-            "with this version of train"
-        ) from None
+        return None
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: not what train writes: {error}") from error

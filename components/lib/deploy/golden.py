@@ -40,7 +40,7 @@ class GoldenRequest:
 
 
 def choose_requests(examples: str, evaluation: str, count: int) -> list[GoldenRequest]:
-    """Take eval examples, spread evenly over the split, with their predictions.
+    """Choose eval examples that have a prediction, spread evenly over the split.
 
     Args:
         examples: Directory of an `examples` artifact.
@@ -53,26 +53,42 @@ def choose_requests(examples: str, evaluation: str, count: int) -> list[GoldenRe
     Raises:
         InputError: ``count`` is not positive, or the evaluation is of other examples.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     from components.lib.artifacts.examples import KEY_COLUMN, read_batches, read_schema, split_files
 
     if count < 1:
         raise InputError(f"golden_requests={count}: at least one is needed to verify a deployment")
     columns = [feature.name for feature in read_schema(examples).feature]
     predictions = _predictions(Path(evaluation))
+    keys = pa.array(list(predictions))
+    unlabelled = _unlabelled(Path(evaluation))
     step = max(1, len(predictions) // count)
     requests: list[GoldenRequest] = []
-    at = 0
+    at = without = 0
     for path in split_files(examples, "eval"):
         for batch in read_batches(path):
-            taken = batch.slice(-at % step)[::step] if step > 1 else batch
-            for row in taken.to_pylist():
-                key = row[KEY_COLUMN]
-                if key not in predictions:
-                    raise InputError(f"{evaluation}: no prediction for example {key!r}; was it made of {examples}?")
+            predicted = batch.filter(pc.is_in(batch.column(KEY_COLUMN), value_set=keys))
+            for row in predicted.slice(-at % step).to_pylist()[::step]:
                 values = {name: row[name] for name in columns if row[name] is not None}
-                requests.append(GoldenRequest(key, values, predictions[key]))
-            at += batch.num_rows
+                requests.append(GoldenRequest(row[KEY_COLUMN], values, predictions[row[KEY_COLUMN]]))
+            at += predicted.num_rows
+            without += batch.num_rows - predicted.num_rows
+    if without != unlabelled:
+        raise InputError(
+            f"{evaluation}: no prediction for {without} eval examples, of which {unlabelled} have no label; was "
+            f"it made of {examples}?"
+        )
     return requests[:count]
+
+
+def _unlabelled(evaluation: Path) -> int:
+    """Count the eval examples that have no label and so no prediction."""
+    from components.lib.artifacts.evaluation import LEFT_OUT
+
+    path = evaluation / LEFT_OUT
+    return int(json.loads(path.read_text(encoding="utf-8"))["unlabelled"]) if path.is_file() else 0
 
 
 def _predictions(evaluation: Path) -> dict[str, float]:

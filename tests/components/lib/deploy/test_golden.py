@@ -84,7 +84,7 @@ def test_predictions_of_other_examples_are_refused(examples, evaluation):
     path = Path(evaluation) / "predictions" / "data-00000-of-00001.parquet"
     pq.write_table(pq.read_table(path).slice(0, 50), path)
 
-    with pytest.raises(InputError, match="no prediction for example 'k50'"):
+    with pytest.raises(InputError, match="no prediction for 50 eval examples, of which 0 have no label"):
         choose_requests(examples, evaluation, 100)
 
 
