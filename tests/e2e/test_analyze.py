@@ -90,8 +90,6 @@ def test_a_blessing_has_a_reason(chain) -> None:
     ("bounds", "reason"),
     [
         ("lower_bound { value: 0.9999 }", r"not blessed: auc of all examples: 0\.9\d+, must be at least 0\.9999$"),
-        ("upper_bound { value: 0.1 }", r"not blessed: auc of all examples: 0\.9\d+, must be at most 0\.1$"),
-        ("lower_bound { value: 0.5 }", "blessed: meets its threshold of the eval config$"),
         (None, "not blessed: the eval config sets no threshold$"),
     ],
 )
@@ -104,7 +102,7 @@ def test_the_verdict_follows_the_thresholds(chain, tmp_path: Path, bounds: str |
     evaluation = str(tmp_path / "eval")
     found = analyze(chain.examples, chain.model, str(config), label_key=LABEL_KEY, evaluation=evaluation)
     assert re.match(reason, found["verdict"].reason), found["verdict"].reason
-    assert found["verdict"].blessed is reason.startswith("blessed")
+    assert not found["verdict"].blessed
 
 
 @pytest.mark.parametrize(
