@@ -8,9 +8,9 @@ import click
 @click.command("endpoint")
 @click.argument("action", type=click.Choice(["show", "promote", "roll-back"]))
 @click.argument("endpoint", metavar="projects/P/locations/L/endpoints/E")
-@click.option("--emulator", default="", help="HOST:PORT of an emulator, in plain text, instead of Google.")
+@click.option("--emulator", default="", help="HOST:PORT of an emulator to use (without TLS) instead of Vertex AI.")
 def endpoint_command(action: str, endpoint: str, emulator: str) -> None:
-    """Show who gets an endpoint's traffic on Vertex AI, promote the newest model, or go back to the one before.
+    """Show the traffic split of a Vertex AI endpoint, promote the newest model, or roll back to the one before.
 
     \b
     Examples:

@@ -10,16 +10,18 @@ from pipeline_tools.errors import InputError
 
 
 @click.command("manifests")
-@click.option("--model-name", required=True, help="The model; a DNS label.")
-@click.option("--model-base-path", required=True, help="gs://bucket/path that models are published to.")
+@click.option("--model-name", required=True, help="Name of the model; a DNS label.")
+@click.option("--model-base-path", required=True, help="gs://bucket/path of the published models.")
 @click.option("--version", "model_version", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--kind", default="deployment", show_default=True, help="deployment or kserve.")
 @click.option("--namespace", default="default", show_default=True)
 @click.option("--serving-image", default=ClusterOptions.serving_image, show_default=True)
 @click.option("--replicas", type=int, default=1, show_default=True)
 @click.option("--max-replicas", type=int, default=0, show_default=True, help="0: no autoscaling.")
-@click.option("--service-account", default="", help="Of the pods; must be allowed to read the bucket.")
-@click.option("--step-service-account", help="Print the rights that the deploy step needs as this account instead.")
+@click.option("--service-account", default="", help="Service account of the pods; it must be able to read the bucket.")
+@click.option(
+    "--step-service-account", help="Print the permissions that the deploy step needs as this account instead."
+)
 def manifests_command(
     model_name: str,
     model_base_path: str,
@@ -32,7 +34,7 @@ def manifests_command(
     service_account: str,
     step_service_account: str | None,
 ) -> None:
-    """Print what tf_serving_deploy would apply in cloud mode, or the rights that it needs. Nothing is applied.
+    """Print the manifests that tf_serving_deploy applies in cloud mode, or the permissions it needs. Applies nothing.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ THRESHOLD = 0.5
 @click.option("--label", default="", help="Ask the version with this label.")
 @click.option("--timeout", type=click.FloatRange(0.001), default=10.0, show_default=True, help="Seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--schema-file", "--schema_file", hidden=True, help="Of 2018; the server now tells its columns.")
+@click.option("--schema-file", "--schema_file", hidden=True, help="Ignored: the server says which columns it needs.")
 def predict_command(
     server: str,
     model_name: str | None,
@@ -51,7 +51,7 @@ def predict_command(
 
     quiet_libraries()
     if schema_file:
-        click.echo("note: --schema-file has no effect any more: the server tells which columns it needs", err=True)
+        click.echo("note: --schema-file is ignored; the server says which columns it needs", err=True)
     with connect(server, model_name or "", version=model_version, label=label, timeout=timeout) as client:
         columns = client.columns()
         described = find_table(table, columns)

@@ -1,4 +1,4 @@
-"""Read rows from a file the way example_gen does, so that a model is asked what it was trained on."""
+"""Read rows from a file the way example_gen does, so that a model gets rows like those it was trained on."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def read_rows(
         finally:
             connection.close()
     if not rows:
-        raise InputError(f"{examples_file}: no rows in it")
+        raise InputError(f"{examples_file}: the file has no rows")
     keys = [str(row[KEY]) if keyed else str(number) for number, row in enumerate(rows, start=1)]
     return keys, [{name: row[name] for name in types} for row in rows]
 

@@ -14,22 +14,30 @@ from pipeline_tools.errors import InputError
 from pipeline_tools.extras import require
 
 NOTICE = (
-    "For laptops, tests and rehearsals: no TLS, no authentication, one process. It is no substitute for TF-Serving in "
-    "production; serve the same directory with the tensorflow/serving image there."
+    "For laptops and tests: no TLS, no authentication, one process. In production, serve the same directory with "
+    "TF-Serving (image tensorflow/serving)."
 )
 
 
 @click.command("serve")
-@click.option("--model-base-path", required=True, help="Directory that models are published to, or one model's own.")
+@click.option("--model-base-path", required=True, help="Directory of published models, or of one model's versions.")
 @click.option("--model-name", help="Serve this model only.  [default: every model there]")
 @click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True, help="For gRPC; 0: any free.")
 @click.option(
     "--rest-api-port", type=click.IntRange(0, 65535), default=8501, show_default=True, help="For REST; 0: any free."
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--version-policy", default="latest", show_default=True, help="latest, latest:N, all, or specific:V,V.")
-@click.option("--label", "labels", multiple=True, metavar="LABEL=VERSION", help="Name a version; may be repeated.")
-@click.option("--poll-seconds", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Look for versions.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="LABEL=VERSION", help="Give a version a label; may be repeated."
+)
+@click.option(
+    "--poll-seconds",
+    type=click.FloatRange(0.05),
+    default=1.0,
+    show_default=True,
+    help="Seconds between checks for new versions.",
+)
 @click.option("--request-timeout", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds.")
 @click.option("--max-request-mb", type=click.IntRange(1, 2000), default=64, show_default=True, help="Largest request.")
 def serve_command(
@@ -44,9 +52,9 @@ def serve_command(
     request_timeout: float,
     max_request_mb: int,
 ) -> None:
-    """Serve published models in TF-Serving's gRPC and REST APIs, until it is interrupted.
+    """Serve published models with TF-Serving's gRPC and REST APIs, until interrupted.
 
-    New versions are loaded as they appear; the old one answers until the new one does.
+    New versions are loaded as they appear; the old version serves until the new one is ready.
 
     \b
     Examples:
@@ -71,9 +79,9 @@ def serve_command(
         click.echo(f"gRPC at {host}:{server.port}, REST at http://{host}:{server.rest_api_port}/v1/models/NAME")
         click.echo(NOTICE)
         if host not in ("127.0.0.1", "localhost", "::1"):
-            click.echo(f"warning: everybody who reaches {host} can ask, and reload models", err=True)
+            click.echo(f"warning: everyone who can reach {host} can send requests and reload models", err=True)
         stop.wait()
-        click.echo("stopping: answering what is under way")
+        click.echo("stopping: finishing the open requests")
 
 
 def _read_labels(labels: tuple[str, ...]) -> dict[str, int]:

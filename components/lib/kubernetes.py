@@ -1,4 +1,4 @@
-"""A namespace of a Kubernetes cluster: apply, read and delete objects, and tell what becomes of pods."""
+"""A namespace of a Kubernetes cluster: apply, read and delete objects, and report the state of pods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STARTING = (None, "ContainerCreating", "PodInitializing", "Completed")
 
 
 class Namespace:
-    """A namespace of the cluster that the surroundings name (in a pod its own, else by kubeconfig).
+    """A namespace of the configured cluster (in a pod its own cluster, otherwise that of the kubeconfig).
 
     Args:
         name: Of the namespace.
@@ -19,7 +19,7 @@ class Namespace:
         manager: Field manager of everything that is applied.
 
     Raises:
-        InputError: There is no cluster to reach.
+        InputError: No cluster is configured, or it does not answer.
     """
 
     def __init__(self, name: str, parameter: str, manager: str) -> None:
@@ -30,7 +30,7 @@ class Namespace:
         try:
             config.load_config()
         except config.ConfigException as error:
-            raise InputError(f"{parameter}: no Kubernetes cluster is configured here: {error}") from None
+            raise InputError(f"{parameter}: no Kubernetes cluster is configured: {error}") from None
         try:
             self._api = client.ApiClient()
             self._client = dynamic.DynamicClient(self._api)
@@ -65,7 +65,7 @@ class Namespace:
             try:
                 self._client.server_side_apply(resource, body=dict(body), field_manager=self._manager)
             except DynamicApiError as error:
-                raise InputError(f"{name}: the cluster refuses it: {error.status} {_reason(error)}") from None
+                raise InputError(f"{name}: the cluster rejects it: {error.status} {_reason(error)}") from None
 
     def get(self, api_version: str, kind: str, name: str) -> dict[str, Any] | None:
         """Read an object.
@@ -94,7 +94,7 @@ class Namespace:
         return found
 
     def delete(self, api_version: str, kind: str, name: str) -> None:
-        """Delete an object with all that belongs to it; what is gone already is no error.
+        """Delete an object with its dependents; it is not an error if it does not exist.
 
         Args:
             api_version: Of its kind.
@@ -159,7 +159,7 @@ class Namespace:
         try:
             return self._client.resources.get(api_version=api_version, kind=kind)
         except ResourceNotFoundError:
-            raise InputError(f"{what}: the cluster knows no {api_version} {kind}") from None
+            raise InputError(f"{what}: the cluster has no kind {kind} of {api_version}") from None
 
 
 def pod_troubles(pods: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -17,7 +17,7 @@ GROUP = "components.tables"
 
 @dataclass(frozen=True)
 class Table:
-    """What `example_gen` is told of a table.
+    """The parameters of `example_gen` that describe a table.
 
     Attributes:
         schema: Path or dotted name of the schema.

@@ -34,7 +34,7 @@ def ml_engine_deploy(
     code_modules: list = [],  # noqa: B006 - a component's defaults are part of its specification
     deadline_seconds: int = 3600,
 ) -> NamedTuple("Outputs", [("endpoint", str), ("deployed_model", str)]):
-    """Deploy a blessed model to an endpoint of Vertex AI, and verify that it answers as evaluated.
+    """Deploy a blessed model to an endpoint of Vertex AI, and verify its predictions.
 
     Cloud ML Engine (AI Platform Prediction), which this step deployed to in 2018, was shut down on 31 January 2025;
     Vertex AI is its successor. Running the step twice on the same model deploys it once.
@@ -55,14 +55,14 @@ def ml_engine_deploy(
         min_replicas: How many machines the endpoint has at least, whatever the load.
         max_replicas: How many machines the endpoint has at most under load.
         serving_image: The image of the serving container, which must accept {"b64": ...} instances.
-        predict_route: Path for predictions of a container of one's own, for example /v1/models/taxi:predict; empty for
+        predict_route: Path for predictions of a custom container, for example /v1/models/taxi:predict; empty for
             a prebuilt container.
-        health_route: Path for health checks of a container of one's own, for example /v1/models/taxi; empty for a
+        health_route: Path for health checks of a custom container, for example /v1/models/taxi; empty for a
             prebuilt container.
-        serving_port: Port of a container of one's own; 0 for the default of the container.
+        serving_port: Port of a custom container; 0 for the default of the container.
         service_account: The service account that the serving container runs as; empty for Vertex AI's default.
         deploy_unblessed: Whether to deploy a model that is not blessed, which deployment.json then records.
-        golden_requests: How many eval examples the deployed model must answer as the evaluation did.
+        golden_requests: Number of eval examples that the deployed model is verified with.
         code_modules: Modules that the model was made with, whose hashes deployment.json records.
         deadline_seconds: How many seconds each of upload and deployment may take.
 

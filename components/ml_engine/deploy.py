@@ -1,4 +1,4 @@
-"""Deploy a model to Vertex AI, and verify that the live endpoint answers as the evaluation did."""
+"""Deploy a model to Vertex AI, and verify that the live endpoint predicts what the evaluation did."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def deploy(
         vertex: Fields of `VertexOptions`.
         metrics: Scalars of the evaluation, for the provenance.
         deploy_unblessed: Deploy a model that is not blessed.
-        golden_requests: How many eval examples the deployment must answer as the evaluation did.
+        golden_requests: Number of eval examples to verify the deployment with.
         code_modules: Modules that the model was made with, for the provenance.
 
     Returns:
-        What ``deployment.json`` holds.
+        The content of ``deployment.json``.
 
     Raises:
         InputError: A parameter or artifact cannot be used, or the model is not blessed; nothing is deployed.
-        PredictionMismatchError: The model answers otherwise than the evaluation; traffic is where it was before.
-        ServiceError: Vertex AI did not do what it was asked; traffic is where it was before.
+        PredictionMismatchError: The model predicts something else than the evaluation did; the traffic is restored.
+        ServiceError: Vertex AI failed; the traffic is restored.
     """
     options = VertexOptions(**vertex)
     options.check()
@@ -113,7 +113,9 @@ def _deploy_once(
         if not isinstance(error, PipelineToolsError):
             raise
         outcome = (
-            f"Traffic is back where it was: {before}" if before else "Nothing was deployed before, and nothing is now"
+            f"The traffic split is restored: {before}"
+            if before
+            else "Nothing was deployed before, and the new deployment is removed"
         )
         raise type(error)(f"{error}. {outcome}") from error
 
@@ -121,7 +123,7 @@ def _deploy_once(
 def verify(services: Vertex, endpoint: str, deployed_model: str, requests: Sequence[GoldenRequest]) -> dict[str, float]:
     """Send the golden requests to the live endpoint, by both protocols, until the new deployment has answered each.
 
-    Who answers is Vertex AI's choice by the traffic split; it tells who it was.
+    Vertex AI chooses the deployment by the traffic split, and reports which one answered.
 
     Args:
         services: Of the region.
@@ -133,7 +135,7 @@ def verify(services: Vertex, endpoint: str, deployed_model: str, requests: Seque
         The largest difference by protocol.
 
     Raises:
-        PredictionMismatchError: The deployment answers otherwise than the evaluation.
+        PredictionMismatchError: The deployment predicts something else than the evaluation did.
         ServiceError: It never got a request.
     """
     return {

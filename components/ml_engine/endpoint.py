@@ -1,4 +1,4 @@
-"""An endpoint of Vertex AI: what is deployed to it, and who gets the traffic."""
+"""An endpoint of Vertex AI: its deployments and its traffic split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Vertex:
 
     Args:
         region: For example ``us-central1``.
-        emulator: ``host:port`` to speak to in plain text instead.
+        emulator: ``host:port`` of an emulator to use without TLS.
         emulator_rest: ``host:port`` of the emulator's REST API.
         deadline_seconds: How long one operation may take.
 
@@ -54,7 +54,7 @@ class Vertex:
         return kind(transport=transport(host=emulator, url_scheme="http", credentials=AnonymousCredentials()))
 
     def find_model(self, options: VertexOptions, digest: str) -> str:
-        """Find an uploaded model by what is in it.
+        """Find an uploaded model by its digest.
 
         Args:
             options: Where to look.
@@ -74,7 +74,7 @@ class Vertex:
 
         Args:
             options: Its container.
-            artifact_uri: Where its SavedModel lies.
+            artifact_uri: URI of its SavedModel.
             digest: A label to find it by.
 
         Returns:
@@ -99,13 +99,13 @@ class Vertex:
         """Find the endpoint by its display name, or create it.
 
         Args:
-            options: Its name and place.
+            options: Its name, project and region.
 
         Returns:
             Its resource name.
 
         Raises:
-            InputError: Several endpoints bear the name.
+            InputError: Several endpoints have the name.
         """
         with _errors("looking for the endpoint"):
             listed = self._endpoints.list_endpoints(
@@ -114,7 +114,7 @@ class Vertex:
             found = [each.name for each in listed if each.display_name == options.model_name]
             if len(found) > 1:
                 raise InputError(
-                    f"model_name={options.model_name}: {len(found)} endpoints bear this name: {', '.join(found)}. "
+                    f"model_name={options.model_name}: {len(found)} endpoints have this name: {', '.join(found)}. "
                     "Delete or rename all but one"
                 )
             if found:
@@ -124,7 +124,7 @@ class Vertex:
             return str(done.result(timeout=self._deadline).name)
 
     def deployed(self, endpoint: str) -> tuple[dict[str, str], dict[str, int]]:
-        """Tell what is deployed.
+        """Read the deployments.
 
         Args:
             endpoint: Its resource name.
@@ -145,7 +145,7 @@ class Vertex:
         Args:
             endpoint: Its resource name.
             model: The model's.
-            split: Traffic by deployment; "0" stands for the new one.
+            split: Traffic by deployment; "0" is the new one.
             options: Machines and replicas.
 
         Returns:
@@ -169,7 +169,7 @@ class Vertex:
             return str(done.result(timeout=self._deadline).deployed_model.id)
 
     def set_traffic(self, endpoint: str, split: Mapping[str, int]) -> None:
-        """Say who gets the traffic.
+        """Set the traffic split.
 
         Args:
             endpoint: Its resource name.
@@ -180,7 +180,7 @@ class Vertex:
             self._endpoints.update_endpoint(endpoint=body, update_mask={"paths": ["traffic_split"]}, timeout=60)
 
     def undeploy(self, endpoint: str, deployed_model: str) -> None:
-        """Take a deployment without traffic away.
+        """Undeploy a deployment that has no traffic.
 
         Args:
             endpoint: Its resource name.
@@ -191,7 +191,7 @@ class Vertex:
             done.result(timeout=self._deadline)
 
     def promote(self, endpoint: str) -> str:
-        """Give the newest deployment all the traffic, and take the others away.
+        """Give the newest deployment all traffic, and undeploy the others.
 
         Args:
             endpoint: Its resource name.
@@ -209,7 +209,7 @@ class Vertex:
         return newest
 
     def roll_back(self, endpoint: str) -> str:
-        """Give the deployment before the newest all the traffic, and take the newest away.
+        """Give the deployment before the newest all traffic, and undeploy the newest.
 
         Args:
             endpoint: Its resource name.
@@ -219,7 +219,9 @@ class Vertex:
         """
         models, _ = self.deployed(endpoint)
         if len(models) < 2:
-            raise InputError(f"{endpoint}: only {len(models)} model is deployed to it, so there is none to go back to")
+            raise InputError(
+                f"{endpoint}: only {len(models)} model is deployed to it, so there is none to roll back to"
+            )
         *_, before, newest = models
         self.set_traffic(endpoint, {before: 100})
         self.undeploy(endpoint, newest)

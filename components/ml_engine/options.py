@@ -23,9 +23,9 @@ class VertexOptions:
         min_replicas: How many machines at least.
         max_replicas: How many at most.
         serving_image: The serving container.
-        predict_route: Of a container of one's own; empty for a prebuilt one.
-        health_route: Of a container of one's own.
-        serving_port: Of a container of one's own; 0 for its default.
+        predict_route: Prediction route of a custom container; empty for a prebuilt one.
+        health_route: Health route of a custom container.
+        serving_port: Port of a custom container; 0 for its default.
         service_account: What the container runs as; empty for the default.
         deadline_seconds: How long each of upload and deployment may take.
         emulator: ``host:port`` of an emulator to speak to, in plain text, instead of Google; its models may lie in a
@@ -59,7 +59,7 @@ class VertexOptions:
         """Check every field, before anything is sent.
 
         Raises:
-            InputError: One cannot be; the message names it.
+            InputError: A field is invalid; the message names it.
         """
         check_model_name(self.model_name)
         if not re.fullmatch(r"[a-z][-a-z0-9]{4,28}[a-z0-9]|\d+", self.project):

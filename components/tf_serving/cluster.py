@@ -1,4 +1,4 @@
-"""Roll a published version out on Kubernetes, and go back where it does not answer as evaluated."""
+"""Roll out a published version on Kubernetes, and roll back if it does not predict what the evaluation did."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def roll_out(
         The largest difference from the evaluation, by protocol.
 
     Raises:
-        InputError: There is no cluster to reach, or it refuses an object.
+        InputError: No cluster can be reached, or it rejects an object.
         RolloutError: The pods do not become ready; the message has the cluster's reason.
-        PredictionMismatchError: The endpoint answers otherwise than the evaluation.
+        PredictionMismatchError: The endpoint predicts something else than the evaluation did.
         ClientError: The endpoint does not answer.
     """
     cluster = Cluster(options)
@@ -63,7 +63,7 @@ def roll_out(
             }
             return verify(requests, clients)
     except Exception as error:
-        outcome = "No version was served before; this one is not withdrawn from the cluster"
+        outcome = "No version was served before; this one stays in the cluster"
         if before is not None:
             version_before, image_before = before
             options_before = replace(options, serving_image=image_before or options.serving_image)
@@ -92,7 +92,7 @@ class Cluster:
         options: Kind, namespace and deadline.
 
     Raises:
-        InputError: There is no cluster to reach.
+        InputError: No cluster can be reached.
     """
 
     def __init__(self, options: ClusterOptions) -> None:
@@ -153,7 +153,7 @@ def _deployment_ready(found: Mapping[str, Any]) -> tuple[bool, str, bool]:
     """Tell whether a Deployment is rolled out, why not, and whether it never will be."""
     status = found.get("status", {})
     if status.get("observedGeneration", 0) < found.get("metadata", {}).get("generation", 1):
-        return False, "the cluster has not taken it up", False
+        return False, "the cluster has not processed it yet", False
     conditions = {each["type"]: each for each in status.get("conditions", [])}
     progress = conditions.get("Progressing", {})
     if progress.get("reason") == "ProgressDeadlineExceeded":
@@ -173,7 +173,7 @@ def _service_ready(found: Mapping[str, Any]) -> tuple[bool, str, bool]:
     """Tell whether an InferenceService is ready, and why not."""
     status = found.get("status", {})
     if status.get("observedGeneration", 0) < found.get("metadata", {}).get("generation", 1):
-        return False, "KServe has not taken it up", False
+        return False, "KServe has not processed it yet", False
     conditions = {each["type"]: each for each in status.get("conditions", [])}
     if conditions.get("Ready", {}).get("status") == "True":
         return True, "", False

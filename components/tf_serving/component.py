@@ -35,7 +35,7 @@ def tf_serving_deploy(
     grpc_address: str = "",
     rest_url: str = "",
 ) -> NamedTuple("Outputs", [("version", int), ("model_path", str)]):
-    """Publish a blessed model as the next version under a model base path, and verify that it answers as evaluated.
+    """Publish a blessed model as the next version under a model base path, and verify its predictions.
 
     Args:
         model: A SavedModel with the signature serving_default, which is published as it is.
@@ -51,7 +51,7 @@ def tf_serving_deploy(
             gs://, serves the version on Kubernetes by TF-Serving, and verifies that.
         keep_versions: How many of the newest versions of the model are kept.
         deploy_unblessed: Whether to deploy a model that is not blessed, which deployment.json then records.
-        golden_requests: How many eval examples the deployed model must answer as the evaluation did.
+        golden_requests: Number of eval examples that the deployed model is verified with.
         code_modules: Modules that the model was made with, whose hashes deployment.json records.
         kind: What serves in cloud mode: deployment (Deployment and Service) or kserve (InferenceService).
         namespace: The Kubernetes namespace that the model is served in, in cloud mode.

@@ -1,4 +1,4 @@
-"""Publish a model for TF-Serving, and verify that what serves it answers as the evaluation did."""
+"""Publish a model for TF-Serving, and verify that the served model predicts what the evaluation did."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def deploy(
         keep_versions: How many of the newest versions stay.
         metrics: Scalars of the evaluation, for the provenance.
         deploy_unblessed: Deploy a model that is not blessed.
-        golden_requests: How many eval examples the deployment must answer as the evaluation did.
+        golden_requests: Number of eval examples to verify the deployment with.
         code_modules: Modules that the model was made with, for the provenance.
         cluster: Fields of `ClusterOptions`, for ``cloud``.
 
     Returns:
-        What ``deployment.json`` holds.
+        The content of ``deployment.json``.
 
     Raises:
         InputError: A parameter or artifact cannot be used, or the model is not blessed; nothing is published.
@@ -77,8 +77,8 @@ def deploy(
             if deploy_mode == "cloud":
                 from components.tf_serving.cluster import roll_out
 
-                place = f"{base_path.rstrip('/')}/{model_name}"
-                verified = roll_out(prepared.requests, place, model_name, version, options)
+                path = f"{base_path.rstrip('/')}/{model_name}"
+                verified = roll_out(prepared.requests, path, model_name, version, options)
             else:
                 verified = _verify_locally(prepared, base_path, model_name, version)
         except BaseException:
@@ -119,17 +119,17 @@ def _verify_locally(prepared: Prepared, base_path: str, model_name: str, version
     from components.lib.serving.manager import AVAILABLE
     from components.lib.serving.server import ModelServer, ServerOptions
 
-    place = f"{base_path.rstrip('/')}/{model_name}"
+    path = f"{base_path.rstrip('/')}/{model_name}"
     with ExitStack() as stack:
-        served = place
-        if storage.is_remote(place):  # the embedded server reads files: it verifies what the bucket gives back
+        served = path
+        if storage.is_remote(path):  # the embedded server reads files: it verifies what the bucket gives back
             served = stack.enter_context(TemporaryDirectory())
-            storage.download(f"{place}/{version}", Path(served) / str(version))
+            storage.download(f"{path}/{version}", Path(served) / str(version))
         only = ModelConfig(model_name, served, VersionPolicy(specific=(version,)))
         server = stack.enter_context(ModelServer([only], ServerOptions(port=0, rest_api_port=0)))
         (status,) = server.manager.status(model_name)
         if status.state != AVAILABLE:
-            raise InputError(f"{place}/{version}: the model server cannot load it: {status.error}")
+            raise InputError(f"{path}/{version}: the model server cannot load it: {status.error}")
         servers = {"gRPC": f"127.0.0.1:{server.port}", "REST": f"http://127.0.0.1:{server.rest_api_port}"}
         clients = {
             protocol: stack.enter_context(connect(address, model_name, version=version, timeout=60))

@@ -1,6 +1,6 @@
 """The Kubernetes objects that serve a model, as plain dictionaries.
 
-Every version is a rollout of its own: its number stands in the configuration that TF-Serving is started with, so that
+Every version is a rollout: its number is in the configuration that TF-Serving starts with, so that
 pods become ready only when they serve this version, and going back is applying the version before.
 """
 
@@ -26,7 +26,7 @@ def manifests(model_name: str, base_path: str, version: int, options: ClusterOpt
     """Write what serves one version.
 
     Args:
-        model_name: A DNS label; the objects bear it as their name.
+        model_name: A DNS label; the name of the objects.
         base_path: ``gs://`` path of the model's versions.
         version: Which of them.
         options: How.
@@ -43,7 +43,7 @@ def manifests(model_name: str, base_path: str, version: int, options: ClusterOpt
 
 
 def rbac(namespace: str, kind: str, subject: str) -> list[dict[str, Any]]:
-    """Write the rights that the deploy step needs, and no more. They are printed, never applied.
+    """Return the minimal permissions of the deploy step. They are printed, never applied.
 
     Args:
         namespace: Where models are served.
@@ -67,7 +67,7 @@ def rbac(namespace: str, kind: str, subject: str) -> list[dict[str, Any]]:
     ]
     if kind == "deployment":  # to tell why they do not start
         rules.append({"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})
-    # Two dictionaries: YAML would print one that stands twice as an anchor and an alias.
+    # Two dictionaries: YAML would print the same one as an anchor and an alias.
     metadata, metadata_too = ({"name": MANAGER, "namespace": namespace} for _ in range(2))
     return [
         {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules},

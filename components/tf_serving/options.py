@@ -21,8 +21,8 @@ class ClusterOptions:
         serving_image: The image of TF-Serving.
         replicas: How many pods at least.
         max_replicas: Up to how many pods it scales with load; 0 turns scaling off.
-        cpu: What a pod asks for, for example ``500m``.
-        memory: What a pod asks for and may take, for example ``1Gi``.
+        cpu: CPU request of a pod, for example ``500m``.
+        memory: Memory request and limit of a pod, for example ``1Gi``.
         service_account: The pods' service account; empty for the namespace's default.
         deadline_seconds: How long the rollout may take.
         grpc_address: ``host:port`` by which this step reaches the model; empty for the Service's own name.
@@ -45,12 +45,12 @@ class ClusterOptions:
         """Check every field, before anything is sent.
 
         Raises:
-            InputError: One cannot be; the message names it.
+            InputError: A field is invalid; the message names it.
         """
         if self.kind not in ("deployment", "kserve"):
             raise InputError(f"kind={self.kind!r}: must be 'deployment' or 'kserve'")
         if not _DNS_LABEL.fullmatch(self.namespace):
-            raise InputError(f"namespace={self.namespace!r}: is no name of a Kubernetes namespace")
+            raise InputError(f"namespace={self.namespace!r}: not a valid name of a Kubernetes namespace")
         if not self.serving_image.strip():
             raise InputError("serving_image is empty; name the image of TF-Serving")
         for name in ("cpu", "memory"):

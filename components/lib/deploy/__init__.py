@@ -1,1 +1,1 @@
-"""What every way of deploying a model shares: the gate before, the version it becomes, the verification after."""
+"""What all ways of deploying a model share: the checks before, the published version, the verification after."""

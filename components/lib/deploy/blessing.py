@@ -1,4 +1,4 @@
-"""The gate before a deployment: only a blessed model passes, or one that somebody lets pass by name."""
+"""The check before a deployment: only a blessed model is deployed, unless that is overridden."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class NotBlessedError(InputError):
 
 @dataclass(frozen=True)
 class Blessing:
-    """How a model came through the gate.
+    """Whether a model may be deployed, and why.
 
     Attributes:
         blessed: What the evaluation says.
         reason: Why, in its words.
-        overridden: Whether it passed although it is not blessed.
+        overridden: Whether it is deployed although it is not blessed.
     """
 
     blessed: bool
@@ -28,26 +28,26 @@ class Blessing:
     overridden: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as JSON can hold it."""
+        """Return it as a JSON object."""
         return asdict(self)
 
 
 def check_blessing(evaluation: str, deploy_unblessed: bool) -> Blessing:
-    """Let a model through, or not.
+    """Check that a model may be deployed.
 
     Args:
         evaluation: Directory of an `evaluation` artifact.
-        deploy_unblessed: Let a model pass that is not blessed. The provenance records it.
+        deploy_unblessed: Deploy a model that is not blessed; the provenance records it.
 
     Returns:
-        How it passed.
+        The blessing.
 
     Raises:
-        NotBlessedError: The model is not blessed, and nobody lets it pass.
-        InputError: The directory holds no verdict.
+        NotBlessedError: The model is not blessed, and that is not overridden.
+        InputError: The directory contains no verdict.
     """
     verdict = read_verdict(evaluation)
     blessed, reason = verdict["blessed"], verdict["reason"]
     if not blessed and not deploy_unblessed:
-        raise NotBlessedError(f"not deployed: {reason}. To deploy it all the same, set deploy_unblessed")
+        raise NotBlessedError(f"not deployed: {reason}. To deploy it anyway, set deploy_unblessed")
     return Blessing(blessed, reason, overridden=not blessed)

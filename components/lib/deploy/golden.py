@@ -1,4 +1,4 @@
-"""Golden requests: raw eval examples with the predictions of the evaluation, which every endpoint must give again."""
+"""Golden requests: raw eval examples with the evaluation's predictions, which every endpoint must reproduce."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ EXTRA = "assets.extra"
 """The directory inside a SavedModel that servers and loaders leave alone."""
 
 TOLERANCE = 1e-6
-"""Largest difference of two probabilities that counts as agreement. Float32 sums differ by batch size in about 1e-7."""
+"""Largest accepted difference of two probabilities. Float32 sums differ by about 1e-7 between batch sizes."""
 
 SHOWN = 5
 
 
 class PredictionMismatchError(PipelineToolsError):
-    """An endpoint does not answer the golden requests as the evaluation did."""
+    """An endpoint does not reproduce the evaluation's predictions of the golden requests."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def choose_requests(examples: str, evaluation: str, count: int) -> list[GoldenRe
     if without != unlabelled:
         raise InputError(
             f"{evaluation}: no prediction for {without} eval examples, of which {unlabelled} have no label; was "
-            f"it made of {examples}?"
+            f"it made from {examples}?"
         )
     return requests[:count]
 
@@ -99,16 +99,16 @@ def _predictions(evaluation: Path) -> dict[str, float]:
         for batch in read_batches(path, [KEY_COLUMN, "probability"]):
             found.update(zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True))
     if not found:
-        raise InputError(f"{evaluation}: no predictions in it; it must be what tfma_analyze wrote")
+        raise InputError(f"{evaluation}: contains no predictions; it must be an evaluation by tfma_analyze")
     return found
 
 
 def write_requests(model: Path, requests: Sequence[GoldenRequest]) -> None:
-    """Put the requests into a SavedModel.
+    """Write the requests into a SavedModel.
 
     Args:
         model: Directory of the SavedModel.
-        requests: To be written as JSON, one a line.
+        requests: Written as JSON, one per line.
     """
     lines = [json.dumps(asdict(request), ensure_ascii=False) + "\n" for request in requests]
     (model / EXTRA).mkdir(exist_ok=True)
@@ -116,7 +116,7 @@ def write_requests(model: Path, requests: Sequence[GoldenRequest]) -> None:
 
 
 def read_requests(model: Path) -> list[GoldenRequest]:
-    """Take the requests out of a SavedModel.
+    """Read the requests of a SavedModel.
 
     Args:
         model: Directory of the SavedModel.
@@ -125,7 +125,7 @@ def read_requests(model: Path) -> list[GoldenRequest]:
         The requests.
 
     Raises:
-        InputError: It carries none.
+        InputError: It contains none.
     """
     path = model / EXTRA / GOLDEN_FILE
     try:
@@ -136,12 +136,12 @@ def read_requests(model: Path) -> list[GoldenRequest]:
 
 
 def compare_predictions(requests: Sequence[GoldenRequest], answers: Sequence[float], who: str) -> float:
-    """Compare what an endpoint answered with what the evaluation predicted.
+    """Compare an endpoint's predictions with those of the evaluation.
 
     Args:
-        requests: What was asked.
-        answers: One probability a request.
-        who: Who answered, for the error.
+        requests: The golden requests.
+        answers: One probability per request.
+        who: Name of the endpoint, for the error.
 
     Returns:
         The largest difference.
@@ -150,7 +150,7 @@ def compare_predictions(requests: Sequence[GoldenRequest], answers: Sequence[flo
         PredictionMismatchError: A difference is over `TOLERANCE`; the message names the rows and differences.
     """
     if len(answers) != len(requests):
-        raise PredictionMismatchError(f"{who} gave {len(answers)} answers to {len(requests)} golden requests")
+        raise PredictionMismatchError(f"{who} returned {len(answers)} predictions for {len(requests)} golden requests")
     differences = [abs(answer - request.probability) for request, answer in zip(requests, answers, strict=True)]
     wrong = [at for at, difference in enumerate(differences) if not difference <= TOLERANCE]  # NaN disagrees
     if wrong:
@@ -167,13 +167,13 @@ def compare_predictions(requests: Sequence[GoldenRequest], answers: Sequence[flo
 
 
 def summary(requests: Sequence[GoldenRequest], differences: dict[str, float]) -> dict[str, Any]:
-    """Say in numbers what was verified.
+    """Summarize the verification.
 
     Args:
-        requests: What was asked.
-        differences: The largest difference, by who answered.
+        requests: The golden requests.
+        differences: The largest difference by endpoint.
 
     Returns:
-        What JSON can hold.
+        A JSON object.
     """
     return {"requests": len(requests), "tolerance": TOLERANCE, "largest_difference": differences}

@@ -18,50 +18,50 @@ from pipeline_tools.errors import InputError
 
 
 class ModelBase(Protocol):
-    """Where versions of one model lie."""
+    """The versions of one model."""
 
     def versions(self) -> list[int]:
-        """List the whole versions, in order."""
+        """List the complete versions, in order."""
 
     def path(self, version: int) -> str:
-        """Say where a version lies."""
+        """Return the path of a version."""
 
     def publish(self, model: Path) -> int:
-        """Copy a SavedModel here as the next version.
+        """Publish a SavedModel as the next version.
 
         Args:
-            model: Directory of the SavedModel; left as it is.
+            model: Directory of the SavedModel, which is not changed.
 
         Returns:
             The version.
         """
 
     def withdraw(self, version: int) -> None:
-        """Take a version away, so that servers go back to the one before."""
+        """Remove a version, so that servers return to the previous one."""
 
     def prune(self, keep: int) -> list[int]:
-        """Take all but the newest versions away.
+        """Remove all but the newest versions.
 
         Args:
-            keep: How many stay.
+            keep: How many to keep.
 
         Returns:
-            The versions taken away.
+            The removed versions.
         """
 
 
 def open_model_base(model_base_path: str, model_name: str) -> ModelBase:
-    """Open the place of a model's versions.
+    """Open the directory or bucket of a model's versions.
 
     Args:
         model_base_path: A directory, made where it is missing, or ``gs://bucket/path``.
         model_name: A DNS label.
 
     Returns:
-        The place.
+        The versions.
 
     Raises:
-        InputError: The name is no DNS label, or the path cannot be used.
+        InputError: The name is not a DNS label, or the path cannot be used.
     """
     check_model_name(model_name)
     if storage.is_remote(model_base_path):
@@ -76,7 +76,7 @@ def open_model_base(model_base_path: str, model_name: str) -> ModelBase:
 
 
 class LocalModelBase:
-    """Versions in a directory. Publishers take turns by a lock that the kernel releases when its holder dies.
+    """Versions in a directory. Publishers take turns with a lock that the kernel releases when its holder dies.
 
     Args:
         model_base_path: The directory; made where it is missing.
@@ -94,23 +94,23 @@ class LocalModelBase:
             raise InputError(f"model_base_path={model_base_path}: {error.strerror} ({error.filename})") from None
 
     def versions(self) -> list[int]:
-        """List the whole versions, in order."""
+        """List the complete versions, in order."""
         return sorted(
             version for version in self._numbers() if (self._directory / str(version) / SAVED_MODEL_FILE).is_file()
         )
 
     def path(self, version: int) -> str:
-        """Say where a version lies."""
+        """Return the path of a version."""
         return str(self._directory / str(version))
 
     def publish(self, model: Path) -> int:
-        """Copy a SavedModel here as the next version, by a rename that shows it whole or not at all.
+        """Publish a SavedModel as the next version, atomically by a rename.
 
         Args:
-            model: Directory of the SavedModel; left as it is.
+            model: Directory of the SavedModel, which is not changed.
 
         Returns:
-            The version: one more than the largest number that stands here, a file's included.
+            The version: one more than the largest number in the directory, including files.
 
         Raises:
             InputError: There is no SavedModel, or the disk is full or not writable.
@@ -134,18 +134,18 @@ class LocalModelBase:
         return version
 
     def withdraw(self, version: int) -> None:
-        """Take a version away, so that servers go back to the one before."""
+        """Remove a version, so that servers return to the previous one."""
         with self._lock():
             self._remove(version)
 
     def prune(self, keep: int) -> list[int]:
-        """Take all but the newest versions away.
+        """Remove all but the newest versions.
 
         Args:
-            keep: How many stay.
+            keep: How many to keep.
 
         Returns:
-            The versions taken away.
+            The removed versions.
         """
         with self._lock():
             removed = self.versions()[:-keep]
@@ -154,7 +154,7 @@ class LocalModelBase:
         return removed
 
     def _remove(self, version: int) -> None:
-        # By a rename first: a version that is being deleted must not be seen in part.
+        # Renamed first: nobody must see a version that is partly deleted.
         scratch = Path(tempfile.mkdtemp(prefix=".removed-", dir=self._directory))
         with contextlib.suppress(FileNotFoundError):
             (self._directory / str(version)).rename(scratch / "version")
@@ -164,7 +164,7 @@ class LocalModelBase:
         return [int(path.name) for path in self._directory.iterdir() if path.name.isdecimal()]
 
     def _sweep(self) -> None:
-        for pattern in (".publish-*", ".removed-*"):  # whoever left them has died: the lock is ours
+        for pattern in (".publish-*", ".removed-*"):  # left by publishers that have died: this one has the lock
             for path in self._directory.glob(pattern):
                 shutil.rmtree(path, ignore_errors=True)
 

@@ -13,13 +13,13 @@ _DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def check_model_name(name: str) -> None:
-    """Check that a name can be a directory, a Kubernetes Service and a part of a URL alike.
+    """Check that a name can be a directory, a Kubernetes Service and a part of a URL.
 
     Args:
         name: The model's name.
 
     Raises:
-        InputError: It is no DNS label (RFC 1035) of at most 63 characters.
+        InputError: It is not a DNS label (RFC 1035) of at most 63 characters.
     """
     if not _DNS_LABEL.fullmatch(name):
         raise InputError(

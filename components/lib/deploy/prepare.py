@@ -1,4 +1,4 @@
-"""Make a SavedModel ready to be deployed: blessing, golden requests, provenance, and the check in a fresh process."""
+"""Prepare a SavedModel for deployment: blessing, golden requests, provenance, and a check in a fresh process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from components.lib.deploy.replay import check_in_fresh_process
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that somebody wants to deploy, and what speaks for it.
+    """A model to deploy, with its evaluation.
 
     Attributes:
         model: Directory of the SavedModel.
@@ -27,7 +27,7 @@ class Candidate:
         metrics: Scalars of the evaluation, for the provenance.
         code_modules: Modules it was made with, for the provenance.
         deploy_unblessed: Deploy it even if it is not blessed.
-        golden_requests: How many golden requests it shall answer.
+        golden_requests: Number of golden requests to verify it with.
     """
 
     model: str
@@ -47,7 +47,7 @@ class Prepared:
         model: Directory of a copy with golden requests and provenance inside.
         requests: The golden requests.
         provenance: The provenance.
-        blessing: How it came through the gate.
+        blessing: Why it may be deployed.
         difference: The largest difference in the fresh process.
     """
 
@@ -66,12 +66,12 @@ def prepare(candidate: Candidate) -> Iterator[Prepared]:
         candidate: What to deploy.
 
     Yields:
-        The copy, which goes when the block ends.
+        The copy, which is deleted when the block ends.
 
     Raises:
-        NotBlessedError: The model is not blessed, and nobody lets it pass.
+        NotBlessedError: The model is not blessed, and that is not overridden.
         InputError: An artifact is not what it should be.
-        PredictionMismatchError: The SavedModel, loaded afresh, predicts otherwise than the evaluation.
+        PredictionMismatchError: The reloaded SavedModel predicts something else than the evaluation did.
     """
     blessing = check_blessing(candidate.evaluation, candidate.deploy_unblessed)
     requests = choose_requests(candidate.examples, candidate.evaluation, candidate.golden_requests)

@@ -1,4 +1,4 @@
-"""The provenance inside a deployed SavedModel: what it was made of, and how it was judged."""
+"""The provenance in a deployed SavedModel: what it was made from, and how it was evaluated."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def hash_tree(directory: str | Path, *, suffix: str = "") -> str:
 def write_provenance(
     model: Path, examples: str, blessing: Blessing, metrics: Mapping[str, Any], code_modules: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Write the provenance into a SavedModel that holds its golden requests.
+    """Write the provenance into a SavedModel that contains its golden requests.
 
     The hash of the model leaves out ``assets.extra``, so that it is the same before and after.
 
     Args:
         model: Directory of the SavedModel.
-        examples: Directory of the `examples` artifact it was made of.
-        blessing: How it came through the gate.
+        examples: Directory of the `examples` artifact it was made from.
+        blessing: Why it may be deployed.
         metrics: Scalars of the evaluation.
         code_modules: Paths or dotted names of the modules that the model was made with; their sources are hashed.
 
@@ -59,7 +59,7 @@ def write_provenance(
         The provenance.
 
     Raises:
-        InputError: There is no such module.
+        InputError: A module does not exist.
     """
     schema = Path(examples) / "schema.pbtxt"
     provenance = {
@@ -91,7 +91,9 @@ def _hash_module(name: str) -> str:
             spec = None
         path = Path(spec.origin) if spec and spec.origin else Path(name)
     if not path.is_file():
-        raise InputError(f"code_modules: no module {name!r} here. Give the path of a .py file or a dotted name")
+        raise InputError(
+            f"code_modules: there is no module {name!r}. Give the path of a .py file or an importable dotted name"
+        )
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

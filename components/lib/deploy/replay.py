@@ -1,4 +1,4 @@
-"""Answer a SavedModel's golden requests by its `serving_default`, in a process that holds nothing of its training.
+"""Replay a SavedModel's golden requests with its `serving_default`, in a process without any state of the training.
 
 Run as ``python -m components.lib.deploy.replay MODEL ANSWERS``.
 """
@@ -15,35 +15,35 @@ from components.lib.serving.example import encode_row
 from pipeline_tools.errors import InputError
 
 TIMEOUT = 600
-"""Seconds; a load that takes longer hangs."""
+"""Seconds after which loading is taken to hang."""
 
 
 def check_in_fresh_process(model: Path, requests: list[GoldenRequest], scratch: Path) -> float:
     """Check that a SavedModel, loaded by a fresh process, predicts what the evaluation did.
 
     Args:
-        model: Directory of a SavedModel that holds these golden requests.
-        requests: Them.
-        scratch: A directory to exchange answers in.
+        model: Directory of a SavedModel that contains these golden requests.
+        requests: The golden requests.
+        scratch: A scratch directory for the predictions.
 
     Returns:
         The largest difference.
 
     Raises:
-        InputError: The SavedModel cannot be loaded or cannot answer.
-        PredictionMismatchError: It answers otherwise.
+        InputError: The SavedModel cannot be loaded or fails to predict.
+        PredictionMismatchError: It predicts something else.
     """
     answers = scratch / "answers.json"
     command = [sys.executable, "-m", "components.lib.deploy.replay", str(model), str(answers)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=TIMEOUT)
     if done.returncode != 0 or not answers.is_file():
         last = [line for line in done.stderr.splitlines() if line.strip()][-5:]
-        raise InputError(f"{model}: the SavedModel does not answer its golden requests:\n" + "\n".join(last))
+        raise InputError(f"{model}: the SavedModel fails on its golden requests:\n" + "\n".join(last))
     return compare_predictions(requests, json.loads(answers.read_text(encoding="utf-8")), "the exported SavedModel")
 
 
 def main(model: str, answers: str) -> None:
-    """Answer the requests.
+    """Predict the golden requests.
 
     Args:
         model: Directory of a SavedModel with golden requests.

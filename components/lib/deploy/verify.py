@@ -23,7 +23,7 @@ def verify(requests: Sequence[GoldenRequest], clients: Mapping[str, Client]) -> 
         The largest difference by protocol.
 
     Raises:
-        PredictionMismatchError: It answers otherwise than the evaluation; the message names the rows.
+        PredictionMismatchError: It predicts something else than the evaluation did; the message names the rows.
         ClientError: It does not answer.
     """
     serialized = [encode_row(request.columns) for request in requests]

@@ -1,1 +1,1 @@
-"""Serve SavedModels, and ask whoever serves them, in TF-Serving's own APIs."""
+"""Serve SavedModels with TF-Serving's APIs, and clients of served models."""

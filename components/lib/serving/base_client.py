@@ -21,26 +21,26 @@ KINDS = {"DT_INT64": "INT", "DT_INT32": "INT", "DT_FLOAT": "FLOAT", "DT_DOUBLE":
 
 
 class ClientError(InputError):
-    """A model could not be asked, or did not answer."""
+    """A model could not be called, or did not answer."""
 
 
 class ServerUnreachableError(ClientError):
-    """Nobody answers at this address."""
+    """No server answers at this address."""
 
 
 class ModelNotFoundError(ClientError):
-    """The server answers, and serves no such model, version or label."""
+    """The server answers, but serves no such model, version or label."""
 
 
 class DeadlineExceededError(ClientError):
-    """The answer did not come in time."""
+    """The server did not answer in time."""
 
 
 class Client(ABC):
-    """Asks one model.
+    """A client of one model.
 
     Attributes:
-        server: As it was named.
+        server: The address, as it was given.
         timeout: Seconds for one request.
     """
 
@@ -53,13 +53,13 @@ class Client(ABC):
         """Predict raw rows by the signature ``serving_default``.
 
         Args:
-            rows: Values by column. Columns that the model does not need are not sent; None or NaN is a missing value.
+            rows: Values by column. Other columns than the model's are not sent; None or NaN is a missing value.
 
         Returns:
-            One probability a row.
+            One probability per row.
 
         Raises:
-            ClientError: There is no server, no such model, no answer in time, or columns are wrong.
+            ClientError: The server, the model or its answer is missing, or columns are wrong.
             InputError: A value is of a type that no column has.
         """
         if not rows:
@@ -68,13 +68,13 @@ class Client(ABC):
         return self.predict_serialized([encode_row(_fit(row, columns, at)) for at, row in enumerate(rows)])
 
     def columns(self) -> dict[str, str]:
-        """Tell the raw columns that the model needs.
+        """Return the raw columns that the model needs.
 
         Returns:
-            ``INT``, ``FLOAT`` or ``BYTES`` by column; nothing where the server cannot tell.
+            ``INT``, ``FLOAT`` or ``BYTES`` by column; empty if the server does not say.
 
         Raises:
-            ClientError: There is no server or no such model.
+            ClientError: The server or the model is missing.
         """
         if self._columns is None:
             self._columns = self._ask_columns()
@@ -85,13 +85,13 @@ class Client(ABC):
         """Predict serialized ``tf.Example``s.
 
         Args:
-            examples: One a row.
+            examples: One per row.
 
         Returns:
-            One probability a row.
+            One probability per row.
 
         Raises:
-            ClientError: There is no server, no such model, or no answer in time.
+            ClientError: The server, the model or its answer is missing.
         """
 
     @abstractmethod
@@ -111,7 +111,7 @@ class Client(ABC):
 
 
 def as_probability(value: Any) -> float:
-    """Read one prediction of a JSON answer.
+    """Read one prediction of a JSON response.
 
     Args:
         value: A number, a list of one, or an object of one output.
@@ -125,7 +125,7 @@ def as_probability(value: Any) -> float:
     while isinstance(value, (list, dict)) and len(value) == 1:
         value = value[0] if isinstance(value, list) else next(iter(value.values()))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ClientError(f"the model answers {value!r}, which is no probability")
+        raise ClientError(f"the model returns {value!r}, which is not a probability")
     return float(value)
 
 
@@ -135,31 +135,31 @@ def client_error(code: str, message: str, client: Client) -> ClientError:
     Args:
         code: Its name, for example ``NOT_FOUND``.
         message: What the server said.
-        client: Who asked.
+        client: The client.
 
     Returns:
         The error, to be raised.
     """
     if code == "UNAVAILABLE":
         return ServerUnreachableError(
-            f"no model server answers at {client.server}: {message}. Is it running, and is the port right?"
+            f"no model server answers at {client.server}: {message}. Check that it is running, and the port"
         )
     if code == "NOT_FOUND":
         return ModelNotFoundError(f"{client.server}: {message}")
     if code == "DEADLINE_EXCEEDED":
-        return DeadlineExceededError(f"{client.server} gave no answer within {client.timeout:g} s. {message}".rstrip())
+        return DeadlineExceededError(f"{client.server} did not answer within {client.timeout:g} s. {message}".rstrip())
     return ClientError(f"{client.server} answers {code}: {message}")
 
 
 def _fit(row: Row, columns: Mapping[str, str], at: int) -> dict[str, int | float | str | bytes | None]:
-    """Take what the model needs out of a row, in the model's types."""
+    """Select the model's columns of a row, converted to the model's types."""
     if not columns:
         return {name: None if _missing(value) else value for name, value in row.items()}
     lacking = [name for name in columns if name not in row]
     if lacking:
         raise ClientError(
-            f"row {at} lacks the columns {', '.join(lacking)}; it has {', '.join(row) or 'none'}. A value may be "
-            "missing (None), a column may not"
+            f"row {at} lacks the columns {', '.join(lacking)}; it has {', '.join(row) or 'none'}. A missing "
+            "value is None"
         )
     return {name: None if _missing(row[name]) else _cast(row[name], kind, name, at) for name, kind in columns.items()}
 
@@ -177,4 +177,4 @@ def _cast(value: Any, kind: str, name: str, at: int) -> int | float | str | byte
         return value
     if kind == "INT" and isinstance(value, float) and value.is_integer():  # how a file with missing values reads
         return int(value)
-    raise ClientError(f"row {at}, column {name!r}: {value!r} is no {kind}")
+    raise ClientError(f"row {at}, column {name!r}: {value!r} is not of type {kind}")

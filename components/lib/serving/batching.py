@@ -1,7 +1,7 @@
-"""Answer concurrent requests together.
+"""Batch concurrent requests.
 
-No request ever waits for others to come: one that finds the model idle is answered at once, by the thread that brought
-it. Those that come meanwhile wait, and the first of them then answers all.
+No request waits for others to arrive: if the model is idle, its own thread runs it at once. Requests that arrive
+meanwhile form a batch, which the thread of the first of them runs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Batcher:
     """Puts requests of one signature of one servable together.
 
     Args:
-        servable: Who answers.
+        servable: The servable.
         signature_name: By which signature; its inputs and outputs must count rows in their first dimension.
         observe: Told the rows of every batch.
     """
@@ -53,7 +53,7 @@ class Batcher:
         self._busy = False
 
     def run(self, inputs: Mapping[str, Array], timeout: float) -> dict[str, Array]:
-        """Answer one request, with others where there are any.
+        """Run one request, in a batch with others if there are any.
 
         Args:
             inputs: Checked inputs.
@@ -123,12 +123,12 @@ class Batcher:
                 batch[0].error = error
             else:
                 self._answer_one_by_one(batch)
-        except Exception as error:  # whoever waits must be told, whatever went wrong
+        except Exception as error:  # waiting threads must be notified of any error
             for each in batch:
                 each.error = ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")
 
     def _answer_one_by_one(self, batch: list[_Waiting]) -> None:
-        """Find out whose request is the bad one: the others shall not fail with it."""
+        """Run the requests one by one, so that only the bad ones fail."""
         for each in batch:
             try:
                 each.outputs = self._servable.run(self._signature, each.inputs)

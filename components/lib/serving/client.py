@@ -1,4 +1,4 @@
-"""Ask a served model: TF-Serving (or the embedded server) over gRPC or REST, or a Vertex AI endpoint.
+"""Call a served model: TF-Serving (or the embedded server) over gRPC or REST, or a Vertex AI endpoint.
 
 ::
 
@@ -34,25 +34,25 @@ def connect(
 
     Args:
         server: ``host:port`` for gRPC, ``http://host:port`` for REST, or ``vertex:projects/P/locations/L/endpoints/E``.
-        model_name: The served model; an endpoint of Vertex AI needs none.
-        version: Which version; by default the server's choice.
-        label: Which version, by its label.
+        model_name: The served model; not needed for an endpoint of Vertex AI.
+        version: Version to call. Default: the server's choice.
+        label: Label of the version to call.
         timeout: Seconds for one request.
 
     Returns:
         The client.
 
     Raises:
-        InputError: The server or model is not named well.
+        InputError: The server or the model is not given correctly.
     """
     if server.startswith("vertex:"):
         from components.lib.serving.vertex_client import VertexClient
 
         return VertexClient(server.removeprefix("vertex:"), timeout=timeout)
     if not model_name:
-        raise InputError("model_name: which model shall be asked? A server may serve several")
+        raise InputError("model_name is empty; give the name of the served model")
     if version is not None and label:
-        raise InputError("version and label: give one of them")
+        raise InputError("version and label exclude each other; give one of them")
     if server.startswith(("http://", "https://")):
         from components.lib.serving.rest_client import RestClient
 

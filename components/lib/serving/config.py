@@ -96,23 +96,23 @@ def find_models(
     base = Path(model_base_path)
     if not remote and not base.is_dir():
         what = "is a file" if base.exists() else "does not exist"
-        raise InputError(f"--model-base-path {base}: {what}; it must be the directory that models are published to")
+        raise InputError(f"--model-base-path {base}: {what}; it must be the directory of published models")
     if remote or _has_versions(base):
         names = {model_name or "default": model_base_path}
     elif model_name:
         if not (base / model_name).is_dir():
             found = ", ".join(_models(base)) or "none"
-            raise InputError(f"--model-name {model_name}: no such model under {base}; models there: {found}")
+            raise InputError(f"--model-name {model_name}: no such model under {base}; the models are: {found}")
         names = {model_name: str(base / model_name)}
     else:
         names = {name: str(base / name) for name in _models(base)}
         if not names:
             raise InputError(
-                f"--model-base-path {base}: no model in it. It must hold <model>/<version>/saved_model.pb, or be one "
-                "model's directory of versions"
+                f"--model-base-path {base}: there is no model in it. It must contain <model>/<version>/saved_model.pb, "
+                "or be one model's directory of versions"
             )
     if labels and len(names) > 1:
-        raise InputError(f"--label needs --model-name: models here are {', '.join(names)}")
+        raise InputError(f"--label needs --model-name; the models are {', '.join(names)}")
     return [ModelConfig(name, path, policy, dict(labels or {})) for name, path in names.items()]
 
 

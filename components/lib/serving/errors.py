@@ -6,7 +6,7 @@ import enum
 
 
 class Code(enum.IntEnum):
-    """The canonical codes (google.rpc.Code) that a model server answers with."""
+    """The canonical codes (google.rpc.Code) of a model server."""
 
     OK = 0
     CANCELLED = 1
@@ -47,11 +47,11 @@ HTTP_STATUS = {
 
 
 class ServingError(Exception):
-    """A request that cannot be answered.
+    """A request failed.
 
     Args:
-        code: Why, as a program reads it.
-        message: Why, as a person reads it.
+        code: The reason, for programs.
+        message: The reason, for people.
     """
 
     def __init__(self, code: Code, message: str) -> None:

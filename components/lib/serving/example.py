@@ -1,4 +1,4 @@
-"""Serialize rows as `tf.Example`s without importing TensorFlow: a client should start in an instant."""
+"""Serialize rows as `tf.Example`s without importing TensorFlow: a client should start instantly."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def encode_row(row: Mapping[str, int | float | str | bytes | None]) -> bytes:
         elif isinstance(value, bytes):
             features[name].bytes_list.value.append(value)
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InputError(f"column {name!r}: {value!r} is neither a number nor a text")
+            raise InputError(f"column {name!r}: {value!r} is neither a number nor text")
         elif isinstance(value, float):
             features[name].float_list.value.append(value)
         else:

@@ -1,4 +1,4 @@
-"""Ask TF-Serving, or the embedded server, over gRPC."""
+"""Call TF-Serving, or the embedded server, over gRPC."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pipeline_tools.extras import require
 
 
 class GrpcClient(Client):
-    """Asks over TF-Serving's gRPC API.
+    """A client of TF-Serving's gRPC API.
 
     Args:
         address: ``host:port``.
         model_name: The served model.
-        version: Which version; by default the server's choice.
-        label: Which version, by its label.
+        version: Version to call. Default: the server's choice.
+        label: Label of the version to call.
         timeout: Seconds for one request.
     """
 
@@ -37,13 +37,13 @@ class GrpcClient(Client):
         """Predict serialized ``tf.Example``s.
 
         Args:
-            examples: One a row.
+            examples: One per row.
 
         Returns:
-            One probability a row.
+            One probability per row.
 
         Raises:
-            ClientError: There is no server, no such model, or no answer in time.
+            ClientError: The server, the model or its answer is missing.
         """
         from tensorflow import make_ndarray
         from tensorflow.core.framework import types_pb2
@@ -89,5 +89,5 @@ class GrpcClient(Client):
 
 def _only(outputs: Any) -> Any:
     if len(outputs) != 1:
-        raise ClientError(f"the model answers {sorted(outputs)}; one output was expected")
+        raise ClientError(f"the model returns {sorted(outputs)}; one output was expected")
     return next(iter(outputs.values()))

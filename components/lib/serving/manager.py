@@ -1,4 +1,4 @@
-"""Keep the served versions in step with what lies under the base paths.
+"""Keep the served versions in step with the base paths.
 
 A new version is loaded before the old one is let go (TF-Serving's availability-preserving policy); the old one answers
 what it has begun before it is unloaded. A version that cannot be loaded leaves the old one where it is.
@@ -28,7 +28,7 @@ START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
 """States of a version, numbered as in TF-Serving's ``ModelVersionStatus``."""
 
 _REMEMBERED = 100
-"""Versions that are gone, and of which the status still tells."""
+"""Removed versions that the status still reports."""
 
 
 @dataclass
@@ -125,7 +125,7 @@ class Manager:
         return name in self._models
 
     def available(self, name: str) -> list[int]:
-        """List the versions of a model that answer, in order."""
+        """List the available versions of a model, in order."""
         with self._changed:
             model = self._models.get(name)
             versions = model.versions.values() if model else []
@@ -281,7 +281,7 @@ class Manager:
             with self._changed:
                 if version.state != AVAILABLE:
                     continue
-                version.state = UNLOADING  # from here on nobody new comes
+                version.state = UNLOADING  # no new requests from now on
                 self._changed.wait_for(lambda version=version: not version.users, timeout=60)  # type: ignore[misc]
                 if version.servable is not None and not version.users:
                     version.servable.close()
@@ -306,7 +306,7 @@ class Manager:
             try:
                 stat = tf.io.gfile.stat(mark)
             except tf.errors.OpError:
-                self._tell_once(f"{base_path}/{name} is ignored until it is a directory with saved_model.pb in it")
+                self._tell_once(f"{base_path}/{name} is ignored until it is a directory that contains saved_model.pb")
                 continue
             found[int(name)] = (stat.mtime_nsec, stat.length)
         return found

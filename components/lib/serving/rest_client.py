@@ -1,4 +1,4 @@
-"""Ask TF-Serving, or the embedded server, over REST; needs no TensorFlow."""
+"""Call TF-Serving, or the embedded server, over REST; needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _CODES = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 503: "UNAVAILABLE", 504: "D
 
 
 class RestClient(Client):
-    """Asks over TF-Serving's REST API; needs no TensorFlow.
+    """A client of TF-Serving's REST API; needs no TensorFlow.
 
     Args:
         url: ``http://host:port``.
         model_name: The served model.
-        version: Which version; by default the server's choice.
-        label: Which version, by its label.
+        version: Version to call. Default: the server's choice.
+        label: Label of the version to call.
         timeout: Seconds for one request.
     """
 
@@ -40,13 +40,13 @@ class RestClient(Client):
         """Predict serialized ``tf.Example``s.
 
         Args:
-            examples: One a row.
+            examples: One per row.
 
         Returns:
-            One probability a row.
+            One probability per row.
 
         Raises:
-            ClientError: There is no server, no such model, or no answer in time.
+            ClientError: The server, the model or its answer is missing.
         """
         instances = [{"b64": base64.b64encode(example).decode()} for example in examples]
         answer = self._call(":predict", {"instances": instances})
@@ -76,7 +76,7 @@ class RestClient(Client):
             code = "DEADLINE_EXCEEDED" if isinstance(reason, TimeoutError) else "UNAVAILABLE"
             raise client_error(code, str(reason), self) from None
         except ValueError as error:
-            raise ClientError(f"{self.server} answers no JSON, so it is no model server: {error}") from None
+            raise ClientError(f"{self.server} does not answer with JSON; is it a model server? {error}") from None
 
 
 def _error_text(error: urllib.error.HTTPError) -> str:

@@ -22,10 +22,10 @@ from components.lib.serving.rest_api import RestServer, open_port
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """How a server listens, and what it refuses.
+    """Addresses and limits of a server.
 
     Attributes:
-        host: Where to listen. Loopback by default: the server asks nobody who they are.
+        host: Address to listen on. Default: loopback, since the server has no authentication.
         port: For gRPC; 0 for any free one.
         rest_api_port: For REST; 0 for any free one.
         poll_seconds: How often to look for new versions.
@@ -64,7 +64,7 @@ class ModelServer:
         self.rest_api_port = 0
 
     def start(self) -> ModelServer:
-        """Take both ports, load what is there, then answer.
+        """Open both ports, load the models, then serve.
 
         Returns:
             The server.
@@ -91,7 +91,7 @@ class ModelServer:
         return self
 
     def stop(self, grace: float = 10.0) -> None:
-        """Take no more requests, answer those that are under way, and end.
+        """Accept no more requests, finish the open ones, and stop.
 
         Args:
             grace: Seconds to wait for them.
@@ -102,7 +102,7 @@ class ModelServer:
         self.manager.stop()
 
     def available(self) -> dict[str, list[int]]:
-        """Tell the versions that answer, by model."""
+        """Return the available versions by model."""
         return {name: self.manager.available(name) for name in self.manager.model_names()}
 
     def __enter__(self) -> ModelServer:

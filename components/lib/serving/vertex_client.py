@@ -1,4 +1,4 @@
-"""Ask an endpoint of Vertex AI."""
+"""Call an endpoint of Vertex AI."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from pipeline_tools.extras import require
 
 
 class VertexClient(Client):
-    """Asks an endpoint of Vertex AI over gRPC.
+    """A client of a Vertex AI endpoint, over gRPC.
 
-    The endpoint's container must take ``{"b64": ...}`` instances, as TensorFlow's serving containers do. Vertex AI does
-    not tell a model's columns, so that wrong ones are found by the model only.
+    The endpoint's container must accept ``{"b64": ...}`` instances, as TensorFlow's serving containers do. Vertex AI
+    does not report a model's columns, so that only the model itself finds wrong ones.
 
     Args:
         endpoint: ``projects/P/locations/L/endpoints/E``.
         timeout: Seconds for one request.
-        service: A ``PredictionServiceClient``; by default one for the endpoint's region, with the surrounding
-            credentials.
+        service: A ``PredictionServiceClient``; by default one for the endpoint's region, with the application
+            default credentials.
 
     Attributes:
         answered_by: The id of the deployment that answered last; an endpoint shares its traffic among several.
 
     Raises:
-        InputError: The endpoint is not named so.
+        InputError: The endpoint's name has another form.
     """
 
     def __init__(self, endpoint: str, *, timeout: float = 30.0, service: Any = None) -> None:
@@ -52,13 +52,13 @@ class VertexClient(Client):
         """Predict serialized ``tf.Example``s.
 
         Args:
-            examples: One a row.
+            examples: One per row.
 
         Returns:
-            One probability a row.
+            One probability per row.
 
         Raises:
-            ClientError: There is no such endpoint, no answer in time, or another error.
+            ClientError: The endpoint or its answer is missing, or another error.
         """
         from google.api_core import exceptions
 
@@ -70,9 +70,9 @@ class VertexClient(Client):
         except exceptions.NotFound as error:
             raise ModelNotFoundError(f"{self.server}: {error.message}") from None
         except exceptions.DeadlineExceeded:
-            raise DeadlineExceededError(f"{self.server} gave no answer within {self.timeout:g} s") from None
+            raise DeadlineExceededError(f"{self.server} did not answer within {self.timeout:g} s") from None
         except exceptions.ServiceUnavailable as error:
-            raise ServerUnreachableError(f"{self.server} is out of reach: {error.message}") from None
+            raise ServerUnreachableError(f"{self.server} cannot be reached: {error.message}") from None
         except exceptions.GoogleAPICallError as error:
             raise ClientError(f"{self.server} answers {error.code}: {error.message}") from None
         self.answered_by = str(answer.deployed_model_id)
@@ -83,7 +83,7 @@ class VertexClient(Client):
 
 
 def region_of(endpoint: str) -> str:
-    """Take the region out of an endpoint's resource name.
+    """Return the region in an endpoint's resource name.
 
     Args:
         endpoint: ``projects/P/locations/L/endpoints/E``.
@@ -92,7 +92,7 @@ def region_of(endpoint: str) -> str:
         The region.
 
     Raises:
-        InputError: It is no such name.
+        InputError: It is not such a name.
     """
     parts = endpoint.split("/")
     if len(parts) != 6 or parts[::2] != ["projects", "locations", "endpoints"] or not all(parts):

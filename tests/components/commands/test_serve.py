@@ -20,13 +20,13 @@ from tests.command import taxi_pipeline
             ["predict", "--server", "x", "--model-name", "taxi", "--examples-file", "sample://trips"],
             "error: server='x': must be host:port",
         ),
-        (["predict", "--server", "localhost:8500", "--examples-file", "x"], "error: model_name: which model"),
+        (["predict", "--server", "localhost:8500", "--examples-file", "x"], "error: model_name is empty"),
         (
             [
                 *("predict", "--server", "http://localhost:8501", "--model-name", "taxi", "--examples-file", "x"),
                 *("--version", "1", "--label", "stable"),
             ],
-            "error: version and label: give one of them",
+            "error: version and label exclude each other; give one of them",
         ),
         (
             ["predict", "--server", "http://127.0.0.1:9", "--model-name", "taxi", "--examples-file", "sample://trips"],

@@ -147,7 +147,7 @@ def test_a_version_that_answers_otherwise_gives_way_to_the_one_before(cluster, o
 def test_fields_that_somebody_else_manages_are_not_taken(cluster, options):
     cluster.owners["Deployment", "models", "taxi"] = "kubectl"
 
-    with pytest.raises(InputError, match=r"Deployment models/taxi: the cluster refuses it: 409 .*conflict with"):
+    with pytest.raises(InputError, match=r"Deployment models/taxi: the cluster rejects it: 409 .*conflict with"):
         deploy(1, options)
 
 
@@ -160,7 +160,7 @@ def test_a_right_that_is_missing_is_named(cluster, options):
 
 def test_kserve_needs_its_kind_and_then_waits_for_ready(cluster, options):
     kserve = replace(options, kind="kserve")
-    with pytest.raises(InputError, match=r"knows no serving.kserve.io/v1beta1 InferenceService"):
+    with pytest.raises(InputError, match=r"the cluster has no kind InferenceService of serving.kserve.io/v1beta1"):
         deploy(1, kserve)
 
     cluster.resources["serving.kserve.io/v1beta1", "inferenceservices"] = "InferenceService"
@@ -180,5 +180,5 @@ def test_no_cluster_is_told(monkeypatch, tmp_path):
     for module in ("kubernetes.config", "kubernetes.config.kube_config"):
         monkeypatch.setattr(f"{module}.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
 
-    with pytest.raises(InputError, match="no Kubernetes cluster is configured here"):
+    with pytest.raises(InputError, match="no Kubernetes cluster is configured"):
         Cluster(ClusterOptions())

@@ -237,7 +237,7 @@ def test_the_kind_of_job_is_what_is_asked_for_or_offered(cluster, gcs, tmp_path,
 def test_a_refusal_is_told(cluster, gcs, tmp_path):
     cluster.refuse["TrainJob"] = (403, "trainjobs is forbidden: User cannot patch")
     Play(cluster, gcs)
-    with pytest.raises(InputError, match=r"TrainJob models/train-.*: the cluster refuses it: 403 .*cannot patch"):
+    with pytest.raises(InputError, match=r"TrainJob models/train-.*: the cluster rejects it: 403 .*cannot patch"):
         launch(tmp_path)
     assert any(each.startswith("TrainingRuntime") for each in cluster.deleted)
 

@@ -114,7 +114,7 @@ def test_a_canary_gets_its_share_and_is_promoted_or_rolled_back(go, other, verte
     assert f"{third['deployed_model']}  100 %" in command("promote")
     services = Vertex("us-central1", *both)
     assert list(services.deployed(first["endpoint"])[0]) == [third["deployed_model"]]
-    with pytest.raises(InputError, match="none to go back to"):
+    with pytest.raises(InputError, match="none to roll back to"):
         services.roll_back(first["endpoint"])
 
 
@@ -127,7 +127,7 @@ def test_a_canary_that_answers_otherwise_is_taken_away(go, other, both, monkeypa
         return answers if self.answered_by == first["deployed_model"] else [value + 0.01 for value in answers]
 
     monkeypatch.setattr(VertexClient, "predict_serialized", shifted)
-    with pytest.raises(PredictionMismatchError, match=r"100 of 100 golden requests.*Traffic is back where it was"):
+    with pytest.raises(PredictionMismatchError, match=r"100 of 100 golden requests.*The traffic split is restored"):
         go("failing", other, traffic_percentage=20)
     models, split = Vertex("us-central1", *both).deployed(first["endpoint"])
     assert split == {first["deployed_model"]: 100}

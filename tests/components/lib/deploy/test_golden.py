@@ -89,7 +89,7 @@ def test_predictions_of_other_examples_are_refused(examples, evaluation):
 
 
 def test_no_predictions_and_no_requests_are_refused(examples, evaluation, tmp_path):
-    with pytest.raises(InputError, match="no predictions in it"):
+    with pytest.raises(InputError, match="contains no predictions"):
         choose_requests(examples, str(tmp_path), 10)
     with pytest.raises(InputError, match="golden_requests=0"):
         choose_requests(examples, evaluation, 0)
@@ -133,7 +133,7 @@ def test_nan_and_a_missing_answer_disagree():
     requests, answers = answers_to(0, 0)
     with pytest.raises(PredictionMismatchError, match="example k1: nan"):
         compare_predictions(requests, [0.5, float("nan")], "x")
-    with pytest.raises(PredictionMismatchError, match="1 answers to 2"):
+    with pytest.raises(PredictionMismatchError, match="returned 1 predictions for 2"):
         compare_predictions(requests, answers[:1], "x")
 
 

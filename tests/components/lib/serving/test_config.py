@@ -51,7 +51,7 @@ def test_a_directory_of_versions_is_one_model_as_for_tf_serving(models):
 
 
 def test_what_is_not_there_is_named_with_what_is(models, tmp_path):
-    with pytest.raises(InputError, match=r"no such model under .*; models there: bus, taxi"):
+    with pytest.raises(InputError, match=r"no such model under .*; the models are: bus, taxi"):
         find_models(str(models), "tram", VersionPolicy())
     with pytest.raises(InputError, match="does not exist"):
         find_models(str(tmp_path / "none"), None, VersionPolicy())
@@ -63,5 +63,5 @@ def test_what_is_not_there_is_named_with_what_is(models, tmp_path):
 
 
 def test_a_label_needs_one_model(models):
-    with pytest.raises(InputError, match="--label needs --model-name: models here are bus, taxi"):
+    with pytest.raises(InputError, match="--label needs --model-name; the models are bus, taxi"):
         find_models(str(models), None, VersionPolicy(), {"stable": 1})
