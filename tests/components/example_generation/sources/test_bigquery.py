@@ -210,7 +210,7 @@ def sent(expression: str) -> str:
     return parse_derived({"x": expression})["x"].sql(dialect="bigquery")
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_the_emulator_computes_what_the_manual_says(emulator):
     client, _ = emulator
     compared = [(expression, value) for expression, value in ALL if not OTHERWISE.search(expression)]
@@ -243,6 +243,20 @@ def test_both_engines_read_the_same_examples(parameters, garden, connected, wide
     here = read(garden, out="here", **given)
     there = read(f"bq://{PROJECT}.garden.plants", out="there", project=PROJECT, **given)
     assert_same(here, there, tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "parameters",
+    [{"group_column": "plant"}, {"key_column": "colour", "max_rows": 1000, "splits": ["train"]}],
+    ids=["groups", "sample of repeated keys"],
+)
+def test_both_engines_group_and_sample_alike(parameters, garden, connected, wide, read, tmp_path):
+    given = {"derived_columns": COLUMNS, **parameters}
+    here = read(garden, out="here", **given)
+    there = read(f"bq://{PROJECT}.garden.plants", out="there", project=PROJECT, **given)
+    assert_same(here, there, tmp_path)
+    assert here["rows_train"] > 900
 
 
 @pytest.mark.full
