@@ -23,6 +23,8 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.B
 NUMBER, TIME = "NUMBER", "TIME"
 """Uses of a column that leave open whether it holds whole numbers: numbers, and points in time or whole seconds."""
 
+_DEEPEST = 100
+
 _READABLE = (
     "arithmetic, comparisons, AND/OR/NOT, CASE, IF, IN, BETWEEN, IS, CAST, SAFE_CAST, EXTRACT (AT TIME ZONE too), "
     "UNIX_SECONDS, ABS, MOD, DIV, FLOOR, CEIL, ROUND (to whole numbers), SQRT, LN, POW, SIGN, GREATEST, LEAST, "
@@ -109,6 +111,8 @@ def _parse(name: str, text: str) -> exp.Expr:
     try:
         # Inside a SELECT, a second statement or a comment that swallows the rest shows.
         select = sqlglot.parse_one(f"SELECT (\n{text}\n) AS x", read="bigquery")
+    except RecursionError:
+        raise InputError(f"derived_columns[{name!r}]: too many operators are nested in each other") from None
     except sqlglot.errors.SqlglotError as error:
         raise InputError(f"{where}: not a BigQuery expression: {str(error).splitlines()[0]}") from None
     alias = select.expressions[0] if isinstance(select, exp.Select) and len(select.expressions) == 1 else None
@@ -119,10 +123,19 @@ def _parse(name: str, text: str) -> exp.Expr:
     ):
         raise InputError(f"{where}: must be one expression")
     expression: exp.Expr = alias.this.this
+    if _depth(expression) > _DEEPEST:
+        raise InputError(f"derived_columns[{name!r}]: more than {_DEEPEST} operators are nested in each other")
     for node in expression.walk():
         if not isinstance(node, _ALLOWED) or (isinstance(node, exp.Column) and node.table):
             raise InputError(f"{where}: {node.sql(dialect='bigquery')!r} is not allowed. Allowed: {_READABLE}")
     return expression
+
+
+def _depth(expression: exp.Expr) -> int:
+    depth, level = 0, [expression]
+    while level:
+        depth, level = depth + 1, [child for node in level for child in node.iter_expressions()]
+    return depth
 
 
 def _given(node: exp.Expr) -> list[str]:

@@ -114,6 +114,12 @@ def test_no_derived_column_injects(expression, read, plants):
         read(plants, derived_columns={"weekday": expression})
 
 
+@pytest.mark.parametrize("expression", ["(" * 5000 + "1" + ")" * 5000, "1" + " + 1" * 3000, "-" * 300 + "1"])
+def test_no_derived_column_is_too_deep(expression, read, plants):
+    with pytest.raises(InputError, match=r"derived_columns\['weekday'\].*nested|must be one expression"):
+        read(plants, derived_columns={"weekday": expression})
+
+
 @pytest.mark.parametrize("injection", INJECTIONS)
 @pytest.mark.parametrize("parameter", ["key_column", "time_column"])
 def test_column_names_are_only_names(parameter, injection, read, rows, report, tmp_path):
