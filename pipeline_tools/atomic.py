@@ -10,6 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def sync_file(path: str | os.PathLike[str]) -> None:
+    """Have the system write a file, or the names in a directory, to the disk: after a power cut they are there."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(path: str | os.PathLike[str]) -> None:
+    """Have the system write a directory and everything in it to the disk; links are not followed."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            file = os.path.join(folder, name)  # noqa: PTH118 - as os.walk gives them
+            if os.path.isfile(file) and not os.path.islink(file):  # noqa: PTH113, PTH114
+                sync_file(file)
+        sync_file(folder)
+
+
 @contextmanager
 def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a scratch directory that is renamed to ``path`` if the block succeeds.
@@ -54,7 +73,9 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield scratch
         scratch.chmod(0o644)
+        sync_file(scratch)
         scratch.replace(target)
+        sync_file(target.parent)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise

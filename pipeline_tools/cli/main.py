@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "pipeline_tools.cli.diff:diff_command",
     "doctor": "pipeline_tools.cli.doctor:doctor_command",
     "run": "pipeline_tools.cli.run:run_command",
+    "runs": "pipeline_tools.cli.runs:runs_command",
     "submit": "pipeline_tools.cli.submit:submit_command",
 }
 """The toolkit's own commands: by name, module and attribute. Others are registered as `registry.COMMANDS`."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline_tools.atomic import sync_file, sync_tree
 from pipeline_tools.errors import InputError
 from pipeline_tools.local.values import Values
 from pipeline_tools.runs.result import Artifact
@@ -139,7 +140,9 @@ def read_outputs(task: Task, executor_input: Mapping[str, Any], outputs: Path, f
     output_file.unlink(missing_ok=True)
     if any(outputs.iterdir()):
         final.parent.mkdir(parents=True, exist_ok=True)
+        sync_tree(outputs)
         outputs.replace(final)
+        sync_file(final.parent)
     return Values(parameters, artifacts)
 
 

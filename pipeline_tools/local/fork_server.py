@@ -46,7 +46,8 @@ class ForkServer:
 
     def serve(self) -> None:
         """Import and fork until the runner hangs up."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
+        for number in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C and a closed terminal are the runner's to handle
+            signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: self._end())
         signal.signal(signal.SIGCHLD, lambda *_: self._reap())
         first = self._receive(wait=True)
@@ -118,7 +119,7 @@ class ForkServer:
             gc.enable()
             with contextlib.suppress(OSError):
                 os.setpgid(0, 0)
-            for number in (signal.SIGTERM, signal.SIGCHLD):
+            for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})

@@ -234,13 +234,17 @@ def _prepare(
     )
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a request to end, and a terminal that was closed."""
+
+
 @contextlib.contextmanager
 def _signals(handler: Callable[[int, Any], None]) -> Iterator[None]:
     """Hand Ctrl-C and requests to end to a function, unless they are ignored (as by a job in the background)."""
     if threading.current_thread() is not threading.main_thread():  # where they never arrive
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _ENDING}
     caught = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
     for number in caught:
         signal.signal(number, handler)

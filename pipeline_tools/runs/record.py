@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_tools.atomic import atomic_file
+from pipeline_tools.runs.process import this_process
 from pipeline_tools.runs.result import RECORD_NAME, RunResult, RunStatus, Step
 from pipeline_tools.runs.directory import RunDir
 
-_WRITE_SHARE = 10  # after a write, wait for ten times as long as it took
+_WRITE_SHARE = 10  # after a write, wait for ten times the CPU time that it took
 
 Observer = Callable[[RunResult, Step | None], None]
 """Told of every change: the run as it stands, and the step that changed, or none when it is the run itself."""
@@ -59,6 +60,7 @@ class Record:
             versions=versions(),
             started=utc_now().isoformat(timespec="milliseconds"),
             remote=run_dir.remote.uri if run_dir.remote else "",
+            process=this_process(),
         )
 
     def add(self, steps: Iterable[tuple[str, str]]) -> None:
@@ -135,14 +137,13 @@ class Record:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        began = time.monotonic()
+        began = time.thread_time()  # the wait for the disk is no reason to tell less often
         # A disk that fills up fails the step that fills it; the record is written again with the next change.
         with contextlib.nullcontext() if strictly else contextlib.suppress(OSError):
             text = json.dumps(self.result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
             with atomic_file(self.result.run_dir / RECORD_NAME) as scratch:
                 scratch.write_text(text + "\n", encoding="utf-8")
-        ended = time.monotonic()
-        self._next_write = ended + _WRITE_SHARE * (ended - began)
+        self._next_write = time.monotonic() + _WRITE_SHARE * (time.thread_time() - began)
 
 
 def versions() -> dict[str, str]:

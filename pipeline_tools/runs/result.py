@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline_tools.errors import InputError
+from pipeline_tools.runs.process import Process, has_ended
 
 SCHEMA_VERSION = 1
 """Version of the layout of `run.json`; it rises when a reader of the old layout would be misled."""
@@ -133,6 +134,8 @@ class RunResult:
         started: UTC time, ISO 8601.
         ended: UTC time, ISO 8601.
         seconds: Wall time.
+        process: The process that runs it; what it left ``running`` when it was killed is ``interrupted`` to whoever
+            loads it.
     """
 
     run_dir: Path
@@ -149,6 +152,7 @@ class RunResult:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     imports: Mapping[str, float | None] = field(default_factory=dict)
     remote: str = ""
+    process: Process | None = None
 
     @property
     def location(self) -> str:
@@ -261,6 +265,7 @@ class RunResult:
             "versions": dict(self.versions),
             "outputs": dict(self.outputs),
             "imports": dict(self.imports),
+            **({"process": self.process.to_json()} if self.process else {}),
             "steps": {name: step(of) for name, of in self.steps.items()},
         }
 
@@ -272,7 +277,8 @@ class RunResult:
             run_dir: The directory that a run printed, or was given.
 
         Returns:
-            The same content that the run returned.
+            The same content that the run returned. Of a run whose process was killed, or whose machine went down,
+            while it was ``running``: ``interrupted``.
 
         Raises:
             InputError: The directory holds no `run.json`, or one of another layout.
@@ -314,7 +320,8 @@ class RunResult:
             plain = {key: value for key, value in of.items() if key in known}
             return Step(**{**plain, "name": name, "artifacts": artifacts, "inputs": inputs, "log": log})
 
-        return cls(
+        process = Process(**content["process"]) if content.get("process") else None
+        result = cls(
             run_dir=root,
             pipeline=content["pipeline"],
             status=content["status"],
@@ -329,7 +336,22 @@ class RunResult:
             outputs=content["outputs"],
             imports=content["imports"],
             remote=content.get("remote", ""),
+            process=process,
         )
+        return result.interrupted() if result.status == "running" and process and has_ended(process) else result
+
+    def interrupted(self) -> RunResult:
+        """Give a run that was stopped in the middle: what ran is interrupted, what waited is skipped."""
+
+        def ended(step: Step) -> Step:
+            if step.status == "running":
+                return dataclasses.replace(step, status="interrupted")
+            if step.status == "pending":
+                return dataclasses.replace(step, status="skipped", reason="the run was interrupted")
+            return step
+
+        steps = {name: ended(step) for name, step in self.steps.items()}
+        return dataclasses.replace(self, status="interrupted", steps=steps)
 
 
 class RunFailedError(RuntimeError):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_tools.compiler import compile_package
-from pipeline_tools.local import RunInterruptedError, run
+from pipeline_tools.local import RunInterruptedError, RunResult, run
 from tests.campaigns import seeds
 from tests.command import taxi_pipeline
 from tests.pipeline_tools.local import pipelines
@@ -144,8 +144,14 @@ def until(condition, seconds=120.0):
 @pytest.mark.parametrize("isolation", ["fork", "process"])
 @pytest.mark.parametrize(
     ("signals", "code"),
-    [([signal.SIGINT], 130), ([signal.SIGTERM], 143), ([signal.SIGINT] * 3, 130), ([signal.SIGKILL], -9)],
-    ids=["ctrl-c", "terminate", "ctrl-c-in-anger", "kill"],
+    [
+        ([signal.SIGINT], 130),
+        ([signal.SIGTERM], 143),
+        ([signal.SIGHUP], 129),
+        ([signal.SIGINT] * 3, 130),
+        ([signal.SIGKILL], -9),
+    ],
+    ids=["ctrl-c", "terminate", "hang-up", "ctrl-c-in-anger", "kill"],
 )
 def test_when_it_is_stopped_so_is_every_process(packages, tmp_path, signals, code, isolation):
     where = tmp_path / "run"
@@ -156,6 +162,7 @@ def test_when_it_is_stopped_so_is_every_process(packages, tmp_path, signals, cod
     until(lambda: all(mark.exists() for mark in marks))
     started = [int(pid) for mark in marks for pid in mark.read_text().split()]
     assert all(alive(pid) for pid in started)
+    until(lambda: [step.status for step in RunResult.load(where).steps.values()].count("running") == 2)
     for number in signals:
         process.send_signal(number)
     output, _ = process.communicate(timeout=120)
@@ -163,17 +170,19 @@ def test_when_it_is_stopped_so_is_every_process(packages, tmp_path, signals, cod
     if code == -9 and isolation == "process":
         started = started[::2]  # nobody is left to end what a step itself had started
     until(lambda: not any(alive(pid) for pid in started))
-    record = json.loads((where / "run.json").read_text())
-    if code == -9:
-        return
-    assert "Traceback" not in output
-    assert record["status"] == "interrupted"
-    assert {name: step["status"] for name, step in record["steps"].items()} == {
+    result = RunResult.load(where)
+    assert result.status == "interrupted"
+    assert {name: step.status for name, step in result.steps.items()} == {
         "make": "succeeded",
         "wait": "interrupted",
         "wait-2": "interrupted",
         "read": "skipped",
     }
+    if code == -9:
+        assert json.loads((where / "run.json").read_text())["status"] == "running"  # nobody was left to write more
+        return
+    assert "Traceback" not in output
+    assert json.loads((where / "run.json").read_text())["status"] == "interrupted"
     assert not (where / "partial").exists()
     assert (where / "artifacts/make/data").read_text() == "done"
 
