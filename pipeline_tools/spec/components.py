@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline_tools.errors import InputError
 from pipeline_tools.registry import Registration, registrations
 from pipeline_tools.spec.placeholders import Placeholder, split
-from pipeline_tools.spec.types import cast, text_of
+from pipeline_tools.spec.text import text_of
+from pipeline_tools.spec.types import cast
 
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent

@@ -133,17 +133,22 @@ def _check_structure(text: str, where: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append((event.anchor, 1))
             if len(open_nodes) > DEEPEST:
-                raise InputError(f"{where}: line {event.start_mark.line + 1}: nested deeper than {DEEPEST} levels")
+                raise InputError(f"{where}: line {_line(event)}: nested deeper than {DEEPEST} levels")
         elif isinstance(event, yaml.CollectionEndEvent):
             close(*open_nodes.pop())
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                line = event.start_mark.line + 1
-                raise InputError(f"{where}: line {line}: the alias *{event.anchor} names nothing that ends before it")
+                raise InputError(
+                    f"{where}: line {_line(event)}: the alias *{event.anchor} names nothing that ends before it"
+                )
             aliased = True
             close(None, sizes[event.anchor])
         elif isinstance(event, yaml.ScalarEvent):
             close(event.anchor, 1)
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _check_values(value: Any, where: str) -> None:

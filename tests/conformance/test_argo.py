@@ -13,10 +13,13 @@ import yaml
 from pipeline_tools import registry
 from pipeline_tools.cli.pipelines import find_workflow
 from pipeline_tools.compiler import ArgoSettings, compile_package, lower, pipeline_yaml, read_spec, workflow_yaml
+from pipeline_tools.compiler.argo.expressions import Value, input_parameter
 from taxi_pipeline.workflow1 import workflow1
-from tests.pipeline_tools.compiler.argo import expr_lang, pipelines, substitution
+from tests.pipeline_tools.cases.pipelines import loops_and_defaults, placeholders
+from tests.pipeline_tools.compiler.argo import expr_lang, pipelines, substitution, test_cases
 from tests.pipeline_tools.compiler.argo.interpreter import Interpreter
 from tests.pipeline_tools.compiler.argo.schemas import SCHEMA, reachable
+from tests.pipeline_tools.spec.test_text import RECORDED
 from tests.tools import go, missing
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
@@ -112,6 +115,10 @@ def test_the_interpreter_substitutes_and_evaluates_as_argo_does(argo, tmp_path, 
             Interpreter(lower(pipeline_yaml(pipeline)), tmp_path / f"{name}-{at}", {"text": text}).run()
     memoized = lower(pipeline_yaml(pipelines.artifacts), ArgoSettings(memoize="24h"))
     Interpreter(memoized, tmp_path / "memoized").run()
+    cases = [(pipeline, arguments) for pipeline, arguments, _ in test_cases.TEXTS]
+    cases += [(placeholders.ignore_with_data, {}), (loops_and_defaults.loop_in_exit_handler, {})]
+    for at, (pipeline, arguments) in enumerate(cases):
+        test_cases.on_argo(pipeline, arguments, tmp_path / f"case-{at}")
 
     assert len(replaced) > 500
     for (question, ours), theirs in zip(replaced, ask(argo, "replace", [q for q, _ in replaced]), strict=True):
@@ -120,6 +127,13 @@ def test_the_interpreter_substitutes_and_evaluates_as_argo_does(argo, tmp_path, 
     assert len(files) > 30
     for (question, ours), theirs in zip(files, ask(argo, "evaluate", [q for q, _ in files]), strict=True):
         assert theirs.get("value") == ours, (question, theirs.get("error"))
+
+
+def test_argo_writes_values_into_text_as_the_backend_does(argo):
+    expression = Value(input_parameter("x")).text
+    questions = [{"expression": expression, "variables": {"inputs.parameters.x": value}} for value, _ in RECORDED]
+    for (value, text), theirs in zip(RECORDED, ask(argo, "evaluate", questions), strict=True):
+        assert theirs.get("value") == text, (value, theirs.get("error"))
 
 
 def test_our_part_of_argos_schema_is_that_of_its_module():

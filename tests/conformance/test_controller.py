@@ -14,7 +14,8 @@ import pytest
 
 from pipeline_tools.compiler import ArgoSettings, lower, pipeline_yaml
 from tests.conformance.cluster import CONFIG_MAPS, NAMESPACE, ApiServer, Kubelet, run_workflow
-from tests.pipeline_tools.compiler.argo import pipelines
+from tests.pipeline_tools.cases.pipelines import placeholders
+from tests.pipeline_tools.compiler.argo import pipelines, test_cases
 from tests.pipeline_tools.compiler.argo.interpreter import Interpreter
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
@@ -110,6 +111,20 @@ def test_importer_hands_a_path_on(cluster, tmp_path):
 )
 def test_any_string_survives(pipeline, text, cluster):
     assert cluster.run(pipeline, text=text) == ("Succeeded", {"Output": text})
+
+
+@pytest.mark.parametrize(("pipeline", "arguments", "text"), test_cases.TEXTS)
+def test_values_in_text_are_written_by_one_rule(pipeline, arguments, text, cluster):
+    given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in arguments.items()}
+    phase, outputs = cluster.run(pipeline, **given)
+    assert (phase, list(outputs.values())) == ("Succeeded", [text])
+
+
+def test_a_task_that_ignores_a_failure_gets_its_default(cluster):
+    before = len(cluster.kubelet.pods)
+    phase, _ = cluster.run(placeholders.ignore_with_data)
+    assert phase == "Failed"
+    assert [pod["code"] for pod in cluster.kubelet.pods[before:]] == [1, 0]
 
 
 def test_a_loops_parallelism_is_kept_to(cluster):

@@ -240,16 +240,17 @@ def _binary(tree: Any, env: dict[str, Any], item: Any) -> Any:
 
 
 def go_json(value: Any) -> str:
-    """Write JSON as Go does: sorted keys, no spaces, whole floats without a fraction, no HTML characters."""
-
-    def plain(part: Any) -> Any:
-        if isinstance(part, float) and part.is_integer() and abs(part) < 1e21:
-            return int(part)
-        if isinstance(part, dict):
-            return {key: plain(inner) for key, inner in part.items()}
-        return [plain(inner) for inner in part] if isinstance(part, list) else part
-
-    text = json.dumps(plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """Write JSON as Go does: sorted keys, no spaces, exponents only where Go has them, no HTML characters."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{go_json(key)}:{go_json(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(go_json, value)) + "]"
+    if isinstance(value, float):
+        if value and not 1e-6 <= abs(value) < 1e21:
+            return re.sub("e-0", "e-", _go_string(value))
+        text = format(Decimal(repr(value)), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    text = json.dumps(value, ensure_ascii=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
