@@ -31,9 +31,13 @@ def check_by_rule(sources: Sequence[Source]) -> str | None:
     Returns:
         Why none can, a sentence that begins with ``split rule`` or ``windows``; None if the rows themselves must tell.
     """
-    source = sources[0]
-    if source.fold:
-        key = source.request.group_column or source.request.key_column or "content and number among equal rows"
+    request = sources[0].request
+    if sources[0].fold:
+        key = request.group_column or request.key_column
+        if not key:
+            return (
+                "split rule: each row by a hash of its content and its number, so that equal rows may be in both splits"
+            )
         return f"split rule: train rows have ABS(MOD(FARM_FINGERPRINT({key}), 3)) > 0, eval rows have 0"
     windows = {split: source.request.windows[split] for source in sources for split in source.selection.splits}
     if len(windows) == 2 and not windows["train"].meets(windows["eval"]):
@@ -70,7 +74,7 @@ def check_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
         equal = _equal_rows(connection, examples, sources)
         if equal:
             return f"not disjoint: {equal}, and rows have no key that would tell them apart"
-        return rule or "rows: no eval row equals a train row in every column"
+        return "rows: no eval row equals a train row in every column"
     count, key = shared_keys(examples, examples, connection)
     if count:
         handles = " and ".join(str(source.table.handle) for source in sources)
