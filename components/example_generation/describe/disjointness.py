@@ -35,9 +35,7 @@ def check_by_rule(sources: Sequence[Source]) -> str | None:
     if sources[0].fold:
         key = request.group_column or request.key_column
         if not key:
-            return (
-                "split rule: each row by a hash of its content and its number, so that equal rows may be in both splits"
-            )
+            return "split rule: each row by a hash of its content and its number, so that equal rows may be in both"
         return f"split rule: train rows have ABS(MOD(FARM_FINGERPRINT({key}), 3)) > 0, eval rows have 0"
     windows = {split: source.request.windows[split] for source in sources for split in source.selection.splits}
     if len(windows) == 2 and not windows["train"].meets(windows["eval"]):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlglot import exp
 
@@ -52,3 +54,25 @@ def test_a_derived_column_in_the_local_time_of_its_place(read, rows, tmp_path):
     read(tmp_path / "plants.csv", derived_columns={"weekday": local})
     summer = int(datetime.fromisoformat("2016-07-01T03:00:00+00:00").timestamp())
     assert {(row["measured_at"] == summer, row["weekday"]) for row in rows("train")} == {(True, 1), (False, 2)}
+
+
+def test_derived_columns_of_the_values_in_a_file(read, rows, schema, tmp_path):
+    schema.write_text(
+        'feature { name: "large" type: INT } feature { name: "week" type: INT } feature { name: "said" type: BYTES }'
+    )
+    columns = {
+        "k": [str(number) for number in range(60)],
+        "x": [float("nan"), 7.0, None, 2.5] * 15,
+        "day": pa.array([date(2016, 1, 3), date(2016, 1, 2)] * 30),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    derived = {
+        "large": "IF(x > 5, 1, 0)",
+        "week": "EXTRACT(WEEK FROM day)",
+        "said": "CONCAT(CAST(x AS STRING), ' ', LOWER('Ä'))",
+    }
+    read(tmp_path / "rows.parquet", key_column="k", time_column="", derived_columns=derived)
+    found = {int(row["example_key"]): row for split in ("train", "eval") for row in rows(split)}
+    assert [found[number]["large"] for number in range(4)] == [0, 1, 0, 0]
+    assert [found[number]["week"] for number in range(2)] == [1, 0]
+    assert [found[number]["said"] for number in range(4)] == ["nan ä", "7 ä", None, "2.5 ä"]
