@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("google.cloud.aiplatform_v1")
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 from click.testing import CliRunner  # noqa: E402
 
