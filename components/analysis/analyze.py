@@ -36,12 +36,12 @@ from components.lib.artifacts.evaluation import (
 )
 from components.lib.artifacts.examples import count_rows, read_batches, read_schema, read_schema_text, split_files
 from components.lib.artifacts.labels import has_label, read_columns
+from components.lib.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
 from components.lib.beam.options import BeamOptions
 from components.lib.beam.paths import check_paths
 from components.lib.beam.pipelines import local_pipeline
 from components.lib.report.page import render
 from components.lib.report.view import write_page
-from components.lib.stats.baselines import MAJORITY, describe, majority_predictions, rule_name, rule_predictions
 from pipeline_tools.errors import InputError
 from pipeline_tools.paths import atomic_path, join, local_copy, write_text
 

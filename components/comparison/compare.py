@@ -14,9 +14,9 @@ from components.comparison.conclusion import conclude
 from components.comparison.seeds import check_same_seeds, describe_seeds, predict_seeds
 from components.lib.artifacts.evaluation import Predictions, read_evaluation, read_predictions
 from components.lib.artifacts.trainings import read_trainings
+from components.lib.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
 from components.lib.report.page import render
 from components.lib.report.view import write_page
-from components.lib.stats.baselines import MAJORITY, majority_predictions, rule_name, rule_predictions
 from components.lib.stats.resample import Resampled, Statistic, auc_statistic, bootstrap, mean_statistic
 from components.lib.stats.scores import hits, log_losses, tfma_levels
 from pipeline_tools.atomic import atomic_directory

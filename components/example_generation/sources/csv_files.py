@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import itertools
 import re
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
 
 import duckdb
 
 from components.example_generation.query.dialect import path_list, quote_name, quote_text
 from components.example_generation.sources.columns import check_columns
 from components.example_generation.sources.csv_kinds import find_kinds
+from components.example_generation.sources.csv_text import open_text
 from components.example_generation.sources.handles import Handle
 from pipeline_tools.errors import InputError
 
@@ -31,21 +29,6 @@ _CSV_TYPES = {
 _CSV_KINDS = {"INT": "WHOLE"}
 SHOWN = 5
 """How many bad rows an error shows."""
-
-
-@contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """Open a CSV file, gzipped or not.
-
-    Args:
-        path: The file.
-
-    Yields:
-        Its text, without a byte order mark, line ends as they are.
-    """
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        yield file
 
 
 def _head(handle: Handle, path: Path) -> tuple[list[str], list[list[str]]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from dateutil.parser import isoparse
 
 from components.example_generation.query.expressions import NUMBER, TIME
+from components.example_generation.sources.csv_text import open_text
 
 _NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*")
 _INT = re.compile(r"\s*[+-]?[0-9]+\s*")
@@ -71,8 +72,6 @@ def _is_time(value: str) -> bool:
 
 def _values(files: Sequence[Path], columns: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Give the values that are there of those columns that are still among ``columns``, row by row."""
-    from components.example_generation.sources.csv_files import open_text
-
     for path in files:
         try:
             with open_text(path) as file:

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from components.example_generation.query.dialect import literal_path, quote_name
-from components.example_generation.sources.csv_files import open_text
+from components.example_generation.sources.csv_text import open_text
 from components.example_generation.sources.files import FileTable
 
 SHOWN = 5
