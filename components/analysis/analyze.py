@@ -180,7 +180,9 @@ def _check_labels(predictions: Predictions, label_key: str) -> None:
 def _baselines(predictions: Predictions, rules: dict[str, np.ndarray[Any, Any] | None]) -> dict[str, Any]:
     labels, weights = predictions.labels, predictions.weights
     said = {MAJORITY: majority_predictions(labels, weights), **rules}
-    return {name: describe(labels, each, weights) for name, each in said.items() if each is not None}
+    return {
+        name: describe(labels, each, weights, predictions.levels) for name, each in said.items() if each is not None
+    }
 
 
 def _run_tfma(predictions: list[str], config: config_pb2.EvalConfig, output: str) -> None:

@@ -74,10 +74,10 @@ def compare(
     _check_same(evaluations, predictions, label_key)
     labels, weights = predictions[first].labels, predictions[first].weights
     rule = _rule(examples, rule_column, rule_value, predictions[first])
-    known = {name: read_trainings(directory) for name, directory in (trainings or {}).items()}
-    if known and set(known) != set(evaluations):
-        raise InputError(f"trainings of {', '.join(known)} alone: give those of both models, or of none")
-    seeds = check_same_seeds(known)
+    trained = {name: read_trainings(directory) for name, directory in (trainings or {}).items()}
+    if trained and set(trained) != set(evaluations):
+        raise InputError(f"trainings of {', '.join(trained)} alone: give those of both models, or of none")
+    seeds = check_same_seeds(trained)
 
     named = rule_name(rule_column, rule_value)
     baselines = {MAJORITY: majority_predictions(labels, weights), named: rule}
@@ -114,7 +114,7 @@ def compare(
             name: asdict((resampled[name, "auc"] - resampled[named, "auc"]).interval()) for name in evaluations
         },
         "seeds": describe_seeds(by_seed, seeds) if by_seed else None,
-        "trainings": {name: [asdict(each) for each in some] for name, some in known.items()},
+        "trainings": {name: [asdict(each) for each in some] for name, some in trained.items()},
         "examples": len(labels),
         "weighted": weights is not None,
         "resamples": RESAMPLES,
@@ -156,7 +156,7 @@ def _rule(examples: str, column: str, value: str, predictions: Predictions) -> A
     if positions.null_count:
         raise InputError(f"the evaluations are not of the eval split of {examples}")
     if len(pc.unique(keys)) < len(keys):
-        raise InputError(f"{examples}: keys are repeated in the eval split, so that rows cannot be told apart by them")
+        raise InputError(f"{examples}: keys are repeated in the eval split, so that rows cannot be matched by them")
     aligned: Array = rule[positions.to_numpy()]
     return aligned
 

@@ -75,7 +75,7 @@ def predict_seeds(
 def describe_seeds(areas: Mapping[str, Sequence[Resampled]], seeds: Sequence[int]) -> dict[str, Any]:
     """Say how the AUC of two variants, and its difference, go from seed to seed.
 
-    Eval rows and training seeds are two sources of luck that know nothing of each other. The interval of the mean
+    Eval rows and training seeds are two independent sources of luck. The interval of the mean
     difference holds both: its two halves are the roots of the summed squares of the halves over the rows (resampled)
     and over the seeds (Student's t of the differences, one a seed), as G. Zou and A. Donner, "Construction of
     confidence limits about effect measures", Statistics in Medicine 27 (2008), put intervals together. The variants are

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.lib.artifacts.examples import KEY_COLUMN, read_batches, split_files
-from components.lib.stats.areas import placements
+from components.lib.stats.areas import delong_difference, placements
 from components.lib.stats.estimates import Interval
 from components.lib.stats.means import MeanSums, wilson
 from components.lib.stats.scores import hits
@@ -65,17 +65,21 @@ def majority_predictions(labels: Array, weights: Array | None = None) -> Array:
     return np.full(len(labels), float(np.average(labels, weights=weights) > 0.5))
 
 
-def describe(labels: Array, predictions: Array, weights: Array | None = None) -> dict[str, Any]:
+def describe(
+    labels: Array, predictions: Array, weights: Array | None = None, scores: Array | None = None
+) -> dict[str, Any]:
     """Evaluate predictions that are only 0 or 1.
 
     Args:
         labels: 0 or 1, shape (n,).
         predictions: 0 or 1, shape (n,).
         weights: How much each example counts, shape (n,); default 1.
+        scores: What a model predicts for the same examples, shape (n,); None compares with no model.
 
     Returns:
-        ``auc`` and ``accuracy``, each with ``value`` and the ends of its 95 % interval, ``low`` and ``high``; and
-        ``confusion_matrix``: counts, or sums of weights, rows by label 0 and 1, columns by prediction 0 and 1.
+        ``auc`` and ``accuracy``, each with ``value`` and the ends of its 95 % interval, ``low`` and ``high``;
+        ``model_minus_baseline``: the same of the paired difference of the AUCs; and ``confusion_matrix``: counts, or
+        sums of weights, rows by label 0 and 1, columns by prediction 0 and 1.
     """
     truth, said = labels > 0.5, predictions > 0.5
     w = np.ones(len(labels)) if weights is None else weights
@@ -88,4 +92,7 @@ def describe(labels: Array, predictions: Array, weights: Array | None = None) ->
     if placed := placements(labels, predictions, w):
         area = placed.area
         described["auc"] = asdict(area.interval() or Interval(area.value, area.value, area.value))
+        own = placements(labels, scores, w) if scores is not None else None
+        if own and (difference := delong_difference(placed, own)):
+            described["model_minus_baseline"] = asdict(difference.interval())
     return described

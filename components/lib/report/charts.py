@@ -195,8 +195,8 @@ def funnel(
 
 
 def _areas(models: Mapping[str, Evaluation], metric: str, said: str) -> str:
-    known = [f"{name}: {each.overall[metric]:.4f}" for name, each in models.items() if metric in each.overall]
-    return f"{said[0].upper()}{said[1:]}: {'; '.join(known)}." if known else "Of all examples."
+    areas = [f"{name}: {each.overall[metric]:.4f}" for name, each in models.items() if metric in each.overall]
+    return f"{said[0].upper()}{said[1:]}: {'; '.join(areas)}." if areas else "Of all examples."
 
 
 def _unit_axes(chart: Chart, across: str, up: str) -> tuple[Scale, Scale]:
@@ -207,14 +207,14 @@ def _unit_axes(chart: Chart, across: str, up: str) -> tuple[Scale, Scale]:
 
 
 def _frame(x: Scale, y: Scale, kind: str) -> dict[str, Any]:
-    """Tell the page's script where 0 and 1 lie, so that it can mark the chosen threshold."""
+    """Tell the page's script where 0 and 1 are, so that it can mark the chosen threshold."""
     return {"data_curve": kind, "data_frame": f"{x(0):g} {x(1):g} {y(0):g} {y(1):g}"}
 
 
 def _rules(models: Mapping[str, Evaluation]) -> list[Any]:
-    """Give the confusion matrices of baselines that say yes to some and no to others."""
-    found = next(iter(models.values())).baselines.values()
-    matrices = [each["confusion_matrix"] for each in found if "confusion_matrix" in each]
+    """Give the confusion matrices of baselines that predict both 0 and 1."""
+    baselines = next(iter(models.values())).baselines.values()
+    matrices = [each["confusion_matrix"] for each in baselines if "confusion_matrix" in each]
     return [each for each in matrices if each[0][1] + each[1][1] and each[0][0] + each[1][0]]
 
 

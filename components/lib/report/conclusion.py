@@ -49,11 +49,11 @@ def _of_model(name: str, evaluation: Evaluation) -> str:
         said += f" (95 % interval {interval.low:.4f} to {interval.high:.4f})"
     if COUNT in evaluation.overall:
         said += f" on {evaluation.overall[COUNT]:,.0f} eval examples"
-    known = {rule: values["auc"] for rule, values in evaluation.baselines.items() if "auc" in values}
-    if metric == AUC and interval and known:
-        rule = max(known, key=lambda each: float(known[each]["value"]))
-        best = known[rule]
-        clear = "clearly above" if interval.low > best["high"] else "not clearly above"
+    baselines = {rule: values for rule, values in evaluation.baselines.items() if "auc" in values}
+    if metric == AUC and interval and baselines:
+        rule = max(baselines, key=lambda name: float(baselines[name]["auc"]["value"]))
+        best, above = baselines[rule]["auc"], baselines[rule].get("model_minus_baseline")
+        clear = "clearly above" if (above["low"] > 0 if above else interval.low > best["high"]) else "not clearly above"
         said += f", {clear} the best baseline, “{rule}” ({best['value']:.4f})"
     return said + "."
 
@@ -67,13 +67,13 @@ def verdicts(models: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
     Returns:
         ``model``, ``blessed`` (None where there is no verdict) and ``reason``.
     """
-    found: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     for name, each in models.items():
         if each.verdict is None:
-            found.append({"model": name, "blessed": None, "reason": "no verdict was recorded with this evaluation"})
+            listed.append({"model": name, "blessed": None, "reason": "no verdict was recorded with this evaluation"})
         else:
             reason = str(each.verdict["reason"])
             blessed = bool(each.verdict["blessed"])
             reason = reason.removeprefix("blessed: ").removeprefix("not blessed: ")
-            found.append({"model": name, "blessed": blessed, "reason": reason})
-    return found
+            listed.append({"model": name, "blessed": blessed, "reason": reason})
+    return listed

@@ -1,4 +1,4 @@
-"""What example_gen found in the rows, laid out for reading."""
+"""Statistics and anomalies of the examples, laid out for reading."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def lay_out(data: Data) -> dict[str, Any]:
     """Lay the data section out.
 
     Args:
-        data: What was found.
+        data: Statistics and anomalies.
 
     Returns:
         ``splits``: name and rows; ``numbers`` and ``texts``: by column, a row of texts for each split; ``anomalies``:
@@ -70,11 +70,11 @@ def lay_out(data: Data) -> dict[str, Any]:
     numbers, texts = [], []
     for name in names:
         described = {split: data.statistics[split]["columns"].get(name) for split in splits}
-        known = {split: column for split, column in described.items() if column}
-        if all(column["type"] == "BYTES" for column in known.values()):
-            texts.append({"name": name, "rows": [(split, _text_row(column)) for split, column in known.items()]})
+        by_split = {split: column for split, column in described.items() if column}
+        if all(column["type"] == "BYTES" for column in by_split.values()):
+            texts.append({"name": name, "rows": [(split, _text_row(column)) for split, column in by_split.items()]})
         else:
-            numbers.append({"name": name, "rows": [(split, _number_row(column)) for split, column in known.items()]})
+            numbers.append({"name": name, "rows": [(split, _number_row(column)) for split, column in by_split.items()]})
     return {
         "splits": [(split, data.statistics[split]["rows"]) for split in splits],
         "numbers": numbers,

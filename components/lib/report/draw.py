@@ -2,7 +2,7 @@
 
 Chart libraries were weighed: Vega-Lite with its parts is 0.8 MB of script, Plotly's basic bundle 1.2 MB, ECharts
 1.1 MB, Observable Plot with D3 0.5 MB, in every page and every notebook cell; and a chart drawn by script is missing
-wherever scripts do not run (mail previews, notebooks that are not trusted). A chart here is 2 to 15 kB.
+wherever scripts do not run (mail previews, notebooks that are not trusted). Such a chart is 2 to 15 kB.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from components.lib.report.text import tick_text
 
 Scale = Callable[[float], float]
-"""From a value to a place."""
+"""From a value to a coordinate."""
 
 WIDTH = 360
 """Width of every chart: about that of a phone, so that text keeps its size there."""
@@ -101,7 +101,7 @@ class Chart:
         self.parts.append(element(name, *content, **attributes))
 
     def line(self, points: Iterable[tuple[float, float]], class_: str) -> None:
-        """Add a polyline through places."""
+        """Add a polyline through points."""
         path = "".join(f"{'L' if at else 'M'}{_short(x)} {_short(y)}" for at, (x, y) in enumerate(points))
         self.add("path", d=path, class_=class_)
 
@@ -111,7 +111,7 @@ class Chart:
             self.add("path", d="".join(f"M{_short(x)} {_short(y)}h0" for x, y in points), class_=class_)
 
     def text(self, x: float, y: float, said: str, class_: str = "tick", anchor: str | None = None) -> None:
-        """Add text at a place."""
+        """Add text at a point."""
         self.add("text", said, x=x, y=y, class_=class_, text_anchor=anchor)
 
     def axis_x(self, scale: Scale, values: Sequence[float], top: float, bottom: float, label: str = "") -> None:

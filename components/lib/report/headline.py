@@ -22,7 +22,7 @@ def headline(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | N
 
     Args:
         models: The evaluations by name.
-        comparison: Content of ``comparison.json``; where it has a number's interval, that one is taken.
+        comparison: Content of ``comparison.json``; where it has a number's interval, that one is shown.
         metric: The primary metric.
 
     Returns:

@@ -44,7 +44,7 @@ def render(
         models: The evaluations by the names that the page shall use; may be empty, of a run that did not come so far.
         title: Of the page.
         comparison: Content of ``comparison.json``, of two models.
-        data: What example_gen found.
+        data: Statistics and anomalies of the examples, and drift.
         features: What each model sees, by model; default what the evaluations say.
         run: The run that all this comes from.
         matrix: Content of ``matrix.json``: each model on the eval examples of the others.
@@ -52,7 +52,7 @@ def render(
     Returns:
         HTML that needs nothing but itself.
     """
-    told = features or {name: each.features for name, each in models.items() if each.features}
+    seen = features or {name: each.features for name, each in models.items() if each.features}
     details = str((comparison or {}).get("details", ""))
     context: dict[str, Any] = {
         "title": title,
@@ -61,8 +61,8 @@ def render(
         "verdicts": verdicts(models),
         "warnings": [(name, text) for name, each in models.items() for text in each.warnings],
         "models": list(models),
-        "features": _feature_table(told),
-        "feature_models": list(told),
+        "features": _feature_table(seen),
+        "feature_models": list(seen),
         "data": lay_out(data) if data and (data.statistics or data.anomalies) else None,
         "run": run,
         "span": _span(run),
@@ -114,12 +114,12 @@ def _environment() -> Environment:
 
 
 def _curves(models: Mapping[str, Evaluation]) -> list[tuple[str, Markup]]:
-    found = []
+    curves = []
     if all(each.matrices for each in models.values()):
-        found += [("ROC", charts.roc(models)), ("Precision and recall", charts.precision_recall(models))]
+        curves += [("ROC", charts.roc(models)), ("Precision and recall", charts.precision_recall(models))]
     if all(each.buckets for each in models.values()):
-        found.append(("Calibration", charts.calibration(models)))
-    return found
+        curves.append(("Calibration", charts.calibration(models)))
+    return curves
 
 
 def _thresholds(models: Mapping[str, Evaluation]) -> dict[str, Any] | None:
@@ -146,9 +146,9 @@ def _count_notes(slices: Sequence[Slice]) -> dict[str, int]:
 
 
 def _feature_table(features: Mapping[str, Sequence[Feature]]) -> list[tuple[str, list[Feature | None]]]:
-    by_model = [{feature["name"]: feature for feature in told} for told in features.values()]
-    names = sorted({name for told in by_model for name in told})
-    return [(name, [told.get(name) for told in by_model]) for name in names]
+    by_model = [{feature["name"]: feature for feature in some} for some in features.values()]
+    names = sorted({name for some in by_model for name in some})
+    return [(name, [some.get(name) for some in by_model]) for name in names]
 
 
 def _span(run: Run | None) -> float:

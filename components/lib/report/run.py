@@ -13,8 +13,8 @@ class Link:
 
     Attributes:
         label: What it is.
-        href: Where it lies, seen from the page; None where the page does not know.
-        path: Where it lies in the run directory.
+        href: Its path, relative to the page; None where the page does not know.
+        path: Its path in the run directory.
     """
 
     label: str

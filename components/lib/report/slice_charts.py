@@ -41,21 +41,21 @@ def slice_charts(models: Mapping[str, Evaluation], slices: Sequence[Slice], metr
     """
     names = list(models)
     overall = models[names[0]].overall.get(metric) if len(names) == 1 else None
-    found = [_worst(slices, names, metric, overall)]
+    figures = [_worst(slices, names, metric, overall)]
     if len(names) == 1:
         values = [(each, each.values[names[0]].get(metric, math.nan), PAINT.get(each.note, "plain")) for each in slices]
         said = "Luck scatters small slices far and large ones little: a large one off the line deserves a look."
-        found.append(_by_size("All slices by size", said, values, reference=overall, unit=label(metric)))
+        figures.append(_by_size("All slices by size", said, values, reference=overall, unit=label(metric)))
     elif len(names) == 2:
         paint = {f"{name} better": f"m{at}" for at, name in enumerate(names, start=1)}
-        found.append(_surest(slices, names, metric, paint))
+        figures.append(_surest(slices, names, metric, paint))
         differences = [
             (each, math.nan if each.difference is None else each.difference, paint.get(each.note, "plain"))
             for each in slices
         ]
         said = f"Above the line {names[1]} is ahead."
-        found.append(_by_size("All differences by size", said, differences, reference=0.0, unit="difference"))
-    return found
+        figures.append(_by_size("All differences by size", said, differences, reference=0.0, unit="difference"))
+    return figures
 
 
 def _worst(slices: Sequence[Slice], names: list[str], metric: str, overall: float | None) -> Figure:
@@ -103,14 +103,14 @@ def _by_size(
     unit: str,
 ) -> Figure:
     """Draw slices by their size, on the scale of those with enough examples: the others would squeeze them flat."""
-    known = [(each, value, class_) for each, value, class_ in values if each.examples and math.isfinite(value)]
-    scale = [value for each, value, _ in known if not each.small] or [value for _, value, _ in known]
+    finite = [(each, value, class_) for each, value, class_ in values if each.examples and math.isfinite(value)]
+    scale = [value for each, value, _ in finite if not each.small] or [value for _, value, _ in finite]
     scale += [] if reference is None else [reference]
     low, high = min(scale, default=0.0), max(scale, default=1.0)
     pad = (high - low) / 4
     points: dict[str, list[tuple[float, float]]] = {"small": []}
     outside = 0
-    for each, value, class_ in known:
+    for each, value, class_ in finite:
         if low - pad <= value <= high + pad:
             points.setdefault("small" if each.small else class_, []).append((each.examples or 1, value))
         else:

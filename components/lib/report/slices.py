@@ -93,8 +93,8 @@ def metric_names(models: Mapping[str, Evaluation]) -> list[str]:
     first, *others = models.values()
     seen = {name: None for metrics in first.metrics.values() for name in metrics}
     for other in others:
-        known = {name for metrics in other.metrics.values() for name in metrics}
-        seen = {name: None for name in seen if name in known}
+        own = {name for metrics in other.metrics.values() for name in metrics}
+        seen = {name: None for name in seen if name in own}
     order = [AUC, "auc_precision_recall", ACCURACY, LOG_LOSS, "calibration"]
     names = [name for name in seen if name != COUNT]
     return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))

@@ -13,7 +13,7 @@ from components.lib.report.slices import Slice, metric_names
 from components.lib.stats.estimates import Interval
 
 SHOWN = 25
-"""Rows at a time. Thousands of rows in a page would take seconds to lay out; a page of them is laid out at once."""
+"""Rows at a time. Thousands of rows in a page would take seconds to lay out."""
 
 LABELS = {
     AUC: "AUC",

@@ -53,7 +53,7 @@ class View:
         return self.conclusion
 
     def _repr_html_(self) -> str:
-        # The frame may run the page's script and nothing else: what stands in the data never meets the notebook.
+        # The frame may run the page's script and nothing else: what is in the data never reaches the notebook.
         frame = '<iframe srcdoc="{}" sandbox="allow-scripts" title="{}" style="{}">{}</iframe>'
         style = "width:100%;height:80vh;min-height:30rem;border:1px solid #8884"
         return Markup(frame).format(  # noqa: S704 - what is put in is escaped

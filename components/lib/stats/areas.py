@@ -33,7 +33,7 @@ class Area(NamedTuple):
         return Normal(math.log(self.value / (1 - self.value)), math.sqrt(self.variance) / odds)
 
     def interval(self) -> Interval | None:
-        """Bound the area inside (0, 1); None where the labels are told apart without a fault: nothing varies then."""
+        """Bound the area inside (0, 1); None where the labels are separated without an error: nothing varies then."""
         logit = self.on_logit_scale()
         if logit is None:
             return None
@@ -113,7 +113,7 @@ def delong_difference(first: Placements, second: Placements) -> Normal | None:
         second: Placements of the same examples by the second.
 
     Returns:
-        The difference, or None where both place every example alike.
+        The difference, or None where both rank every example alike.
     """
     area = first._replace(
         positive=second.positive - first.positive, negative=second.negative - first.negative
