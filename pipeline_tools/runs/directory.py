@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_tools.errors import InputError
-from pipeline_tools.storage import is_remote
 from pipeline_tools.runs.remote import RemoteDir, open_remote_dir
+from pipeline_tools.storage import is_remote
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_tools.atomic import atomic_file
+from pipeline_tools.runs.directory import RunDir
 from pipeline_tools.runs.process import this_process
 from pipeline_tools.runs.result import RECORD_NAME, RunResult, RunStatus, Step
-from pipeline_tools.runs.directory import RunDir
 
 _WRITE_SHARE = 10  # after a write, wait for ten times the CPU time that it took
 

@@ -33,7 +33,7 @@ class RemoteDir:
         return f"{self.artifacts}/{step}"
 
     def synchronize(self, step: str, folder: Path, leave: str) -> None:
-        """Make the outputs of a step the same on this machine and in the bucket; where both have a file, this machine's counts.
+        """Make a step's outputs equal on this machine and in the bucket; where both have a file, this machine's counts.
 
         Args:
             step: Its name.

@@ -7,7 +7,6 @@ from rich.console import Console
 from pipeline_tools.local import run
 from pipeline_tools.runs.progress import last_line, progress
 from pipeline_tools.runs.summary import print_summary
-
 from tests.pipeline_tools.local import pipelines
 
 
