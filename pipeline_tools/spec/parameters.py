@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline_tools.errors import InputError
+from pipeline_tools.spec import limits
 from pipeline_tools.spec.components import check_inputs
+from pipeline_tools.spec.limits import load_yaml
 from pipeline_tools.spec.types import DESCRIPTIONS, cast
 
 
@@ -45,16 +45,12 @@ def read_file(path: Path) -> dict[str, Any]:
     """Read parameters from a YAML or JSON file that maps names to values.
 
     Raises:
-        InputError: The file cannot be read, or is no such mapping.
+        InputError: The file cannot be read, or is not such a mapping.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: neither YAML nor JSON: {error}") from error
+    documents = load_yaml(limits.read_file(path), str(path))  # JSON is YAML
+    content = documents[0] if len(documents) == 1 else None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no mapping of parameter names to values")
+        raise InputError(f"{path}: does not hold one mapping of parameter names to values")
     return {str(name): value for name, value in content.items()}
 
 

@@ -115,7 +115,7 @@ def test_the_interpreter_substitutes_and_evaluates_as_argo_does(argo, tmp_path, 
             Interpreter(lower(pipeline_yaml(pipeline)), tmp_path / f"{name}-{at}", {"text": text}).run()
     memoized = lower(pipeline_yaml(pipelines.artifacts), ArgoSettings(memoize="24h"))
     Interpreter(memoized, tmp_path / "memoized").run()
-    cases = [(pipeline, arguments) for pipeline, arguments, _ in test_cases.TEXTS]
+    cases = [(pipeline, arguments) for pipeline, arguments, _ in test_cases.TEXTS_ON_ARGO]
     cases += [(placeholders.ignore_with_data, {}), (loops_and_defaults.loop_in_exit_handler, {})]
     for at, (pipeline, arguments) in enumerate(cases):
         test_cases.on_argo(pipeline, arguments, tmp_path / f"case-{at}")

@@ -113,7 +113,7 @@ def test_any_string_survives(pipeline, text, cluster):
     assert cluster.run(pipeline, text=text) == ("Succeeded", {"Output": text})
 
 
-@pytest.mark.parametrize(("pipeline", "arguments", "text"), test_cases.TEXTS)
+@pytest.mark.parametrize(("pipeline", "arguments", "text"), test_cases.TEXTS_ON_ARGO)
 def test_values_in_text_are_written_by_one_rule(pipeline, arguments, text, cluster):
     given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in arguments.items()}
     phase, outputs = cluster.run(pipeline, **given)
@@ -121,10 +121,10 @@ def test_values_in_text_are_written_by_one_rule(pipeline, arguments, text, clust
 
 
 def test_a_task_that_ignores_a_failure_gets_its_default(cluster):
-    before = len(cluster.kubelet.pods)
+    before = len(cluster.kubelet.ran)
     phase, _ = cluster.run(placeholders.ignore_with_data)
     assert phase == "Failed"
-    assert [pod["code"] for pod in cluster.kubelet.pods[before:]] == [1, 0]
+    assert [each["code"] for each in cluster.kubelet.ran[before:]] == [1, 0]
 
 
 def test_a_loops_parallelism_is_kept_to(cluster):

@@ -3,7 +3,6 @@
 import gzip
 import io
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -93,13 +92,11 @@ def test_what_repeats_or_nests_itself_is_refused_before_it_is_built(text, messag
 @pytest.mark.parametrize("path", sorted(HOSTILE.iterdir()), ids=lambda path: path.name)
 def test_a_hostile_file_is_one_error_and_writes_nothing(path, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    began = time.process_time()
     result = CliRunner().invoke(cli, [*command, str(path)])
     if command[0] == "diff" and path.name in ("source_syntax.yaml", "pip_unbalanced.yaml"):
         path = HOSTILE / "no_name.yaml"  # what they install and execute is no matter of comparing
     assert isinstance(result.exception, InputError), result.output
     assert path.name in str(result.exception) or command[0] == "diff"
-    assert time.process_time() - began < 2
     assert list(tmp_path.iterdir()) == []
 
 

@@ -128,7 +128,7 @@ def test_file(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("[1]", "no mapping"), ("a: [", "neither YAML nor JSON"), ("", "no mapping")]
+    ("text", "message"), [("[1]", "does not hold one mapping"), ("a: [", "not YAML"), ("", "does not hold one mapping")]
 )
 def test_wrong_file(tmp_path, text, message):
     path = tmp_path / "params.yaml"
