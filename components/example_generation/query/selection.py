@@ -14,13 +14,14 @@ from sqlglot import exp
 
 from components.example_generation.query.expression_types import infer_types
 from components.example_generation.query.expressions import TIME, columns_of, use_of
+from components.example_generation.query.row_keys import concat, key_by_content
 from components.example_generation.query.windows import Window
 from pipeline_tools.errors import InputError
 
 KEY, SPLIT, ORDER = "example_key", "example_split", "example_order"
 """What every selected row has beside the schema's columns: its key, its split, and its position."""
 
-_GROUP, _CONTENT = "example_group", "example_content"
+_GROUP = "example_group"
 
 DERIVED = "derived"
 """The key in the ``meta`` of a node that is a derived column's whole expression."""
@@ -122,8 +123,8 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
     if request.key_column or request.without_keys:
         keyed = exp.select(exp.Star()).from_("source").where(*within)
     else:
-        content = exp.alias_(_content(request, kinds), _CONTENT, quoted=True)
-        keyed = _numbered(exp.select(exp.Star(), content).from_("source").where(*within))
+        times = {name: _type_in_expressions(name, request, kinds) == "TIMESTAMP" for name in request.columns}
+        keyed = key_by_content(exp.select(exp.Star()).from_("source").where(*within), times, KEY)
     assigned = exp.select(exp.Star(), exp.alias_(_split(request, fold=fold), SPLIT, quoted=True)).from_("keyed")
     query = (
         exp.select(
@@ -263,36 +264,6 @@ def _group(name: str, kinds: Mapping[str, str]) -> exp.Expr:
     )
 
 
-def _content(request: Request, kinds: Mapping[str, str]) -> exp.Expr:
-    """Hash a row's typed values; each with its length before it, so that no two rows give the same text."""
-    parts: list[exp.Expr] = []
-    for name in sorted(request.columns):
-        column = _column(name, "source")
-        time = _type_in_expressions(name, request, kinds) == "TIMESTAMP"
-        text = _cast(exp.UnixMicros(this=column) if time else column, "STRING")
-        parts.append(
-            exp.func(
-                "IF",
-                column.copy().is_(exp.Null()),
-                exp.Literal.string("-"),
-                _concat(_cast(exp.Length(this=text), "STRING"), exp.Literal.string(":"), text.copy()),
-            )
-        )
-    return exp.LowerHex(this=exp.SHA2Digest(this=_concat(*parts), length=exp.Literal.number(256)))
-
-
-def _numbered(rows: exp.Select) -> exp.Select:
-    """Make a key of a row's content and its number among equal rows, which does not depend on their order."""
-    content = exp.column(_CONTENT, quoted=True)
-    number = exp.Window(this=exp.RowNumber(), partition_by=[content.copy()])
-    key = _concat(content, exp.Literal.string("-"), _cast(number, "STRING"))
-    return exp.select(exp.Star(), exp.alias_(key, KEY, quoted=True)).from_(rows.subquery("content"))
-
-
-def _concat(*values: exp.Expr) -> exp.Expr:
-    return exp.Concat(expressions=list(values), safe=False, coalesce=False)
-
-
 def _hash(value: exp.Expr) -> exp.Expr:
     return exp.FarmFingerprint(expressions=[value])
 
@@ -307,7 +278,7 @@ def _split(request: Request, *, fold: bool) -> exp.Expr:
 
 
 def _order() -> exp.Expr:
-    return _hash(_concat(exp.Literal.string(SALT), _column(KEY)))
+    return _hash(concat(exp.Literal.string(SALT), _column(KEY)))
 
 
 def _output(name: str, request: Request, kinds: Mapping[str, str]) -> exp.Expr:
