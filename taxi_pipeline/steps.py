@@ -108,7 +108,7 @@ def deploy(
         variant: What `train_and_evaluate` returned.
         examples: `examples` artifact with the eval split, from which golden requests are made.
         preprocessing_module: Of the variant; its hash is noted in the deployment.
-        model_module: Likewise.
+        model_module: Of the variant; its hash is noted in the deployment.
         model_base_path: Of `tf_serving_deploy`; empty where it shall not run.
         deploy_mode: Of `tf_serving_deploy`.
         ml_engine_base_path: Of `ml_engine_deploy`, its ``model_base_path``; empty where it shall not run.

@@ -147,7 +147,7 @@ def test_a_run_in_a_bucket_sends_its_steps_to_dataflow(google, tmp_path: Path) -
     """Everything together: the local runner, artifacts in Cloud Storage, workers that reach them by their URIs."""
 
     def run(*more: str, **environment: str) -> dict[str, Any]:
-        command = [sys.executable, "-m", "taxi_pipeline", "run", "tests.e2e.one_branch:one_branch", "--json", *more]
+        command = [sys.executable, "-m", "taxi_pipeline", "run", "tests.e2e.one_variant:one_variant", "--json", *more]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=900)
         assert done.returncode == 0, done.stderr[-3000:]
@@ -166,7 +166,7 @@ def test_a_run_in_a_bucket_sends_its_steps_to_dataflow(google, tmp_path: Path) -
 
     assert {job.state for job in google.jobs()} == {"JOB_STATE_DONE"}
     names = sorted(job.body["name"] for job in google.jobs())
-    assert [re.fullmatch(r"(one-branch|one)-?.*-(evaluate1|preprocess1)", name)[2] for name in names] == [
+    assert [re.fullmatch(r"(one-variant|one)-?.*-(evaluate1|preprocess1)", name)[2] for name in names] == [
         "evaluate1",
         "preprocess1",
     ]

@@ -1,4 +1,4 @@
-"""One branch of a workflow, whose Beam work goes where the parameters say."""
+"""One variant of a workflow, whose Beam work goes where the parameters say."""
 
 from kfp import dsl
 
@@ -8,8 +8,8 @@ from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, TIME_COLUMN
 from taxi_pipeline.steps import job_name, train_and_evaluate
 
 
-@dsl.pipeline(name="one-branch")
-def one_branch(
+@dsl.pipeline(name="one-variant")
+def one_variant(
     mode: str = "local",
     beam_options: dict = {},  # noqa: B006
     max_rows: int = 1000,
