@@ -72,6 +72,7 @@ def step(name: str, examples: str, output: Path, runner: str, flags: list[str]) 
     from components.analysis.analyze import analyze
     from components.lib.beam.options import BeamOptions
     from components.training.fit import fit
+    from components.training.request import Request
     from components.transform.preprocess import preprocess
     from taxi_pipeline.schema import LABEL_KEY
 
@@ -80,7 +81,7 @@ def step(name: str, examples: str, output: Path, runner: str, flags: list[str]) 
     if name == "transform":
         preprocess(examples, _MODULE, transform_graph=graph, transformed_examples=transformed, options=options)
     elif name == "train":
-        fit(examples, transformed, graph, _MODEL, label_key=LABEL_KEY, model=model, train_steps=200)
+        fit(Request(examples, transformed, graph, _MODEL, LABEL_KEY, train_steps=200), model)
     else:
         config, evaluation = "taxi_pipeline.eval_config", str(output / "evaluation")
         analyze(examples, model, config, label_key=LABEL_KEY, evaluation=evaluation, options=options)

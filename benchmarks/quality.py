@@ -59,6 +59,7 @@ def main() -> None:
     from components.example_generation.read import read_examples
     from components.example_generation.request import ReadParameters
     from components.training.fit import fit
+    from components.training.request import Request
     from components.transform.preprocess import preprocess
 
     wheel = Path(sys.argv[1]) if len(sys.argv) > 1 else None
@@ -83,9 +84,7 @@ def main() -> None:
                 transform_graph=graph,
                 transformed_examples=transformed,
             )
-            found = fit(
-                str(root / "examples"), transformed, graph, "taxi_pipeline.model", label_key=LABEL_KEY, model=model
-            )
+            found = fit(Request(str(root / "examples"), transformed, graph, "taxi_pipeline.model", LABEL_KEY), model)
             lines.append((variant, found["eval_auc"], found["eval_accuracy"], found["eval_log_loss"]))
         labels, scores = boosted(root / "examples")
         lines.append(

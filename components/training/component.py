@@ -69,29 +69,28 @@ def train(
         weight_key: Raw column that weighs the examples in training and in the metrics; empty counts all alike.
     """
     from components.training.fit import fit
+    from components.training.options import JobOptions
+    from components.training.request import Request, Workers
 
     values = fit(
-        examples.path,
-        transformed_examples.path,
-        transform_graph.path,
-        model_module,
-        label_key=label_key,
-        model=model.path,
-        train_steps=train_steps,
-        batch_size=batch_size,
-        hyperparameters=hyperparameters,
-        seed=seed,
+        Request(
+            examples=examples.path,
+            transformed_examples=transformed_examples.path,
+            transform_graph=transform_graph.path,
+            model_module=model_module,
+            label_key=label_key,
+            train_steps=train_steps,
+            batch_size=batch_size,
+            hyperparameters=hyperparameters,
+            seed=seed,
+            train_epochs=train_epochs,
+            weight_key=weight_key,
+        ),
+        model.path,
+        workers=Workers(workers, pss, checkpoint_dir, checkpoint_steps, max_restarts),
         seeds=seeds,
         trainings=trainings.path,
-        train_epochs=train_epochs,
-        weight_key=weight_key,
-        workers=workers,
-        pss=pss,
-        checkpoint_dir=checkpoint_dir,
-        checkpoint_steps=checkpoint_steps,
-        max_restarts=max_restarts,
-        train_mode=train_mode,
-        train_job=train_job,
+        job=JobOptions.of_step(train_mode, train_job),
         uris={
             "examples": examples.uri,
             "transformed_examples": transformed_examples.uri,

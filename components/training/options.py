@@ -79,6 +79,25 @@ class JobOptions:
         values["worker_image"] = values.get("worker_image") or image
         return cls(**values)
 
+    @classmethod
+    def of_step(cls, train_mode: str, train_job: Mapping[str, Any]) -> JobOptions | None:
+        """Read the parameters of a step that say where it trains.
+
+        Args:
+            train_mode: ``local`` or ``cloud``.
+            train_job: As for `from_mapping`.
+
+        Returns:
+            The job's options; None of ``local``, where ``train_job`` must be right nevertheless.
+
+        Raises:
+            InputError: The mode is unknown, a key is, or a value is of another type.
+        """
+        if train_mode not in MODES:
+            raise InputError(f"train_mode={train_mode!r}: must be one of {', '.join(MODES)}")
+        options = cls.from_mapping(train_job)
+        return options if train_mode == "cloud" else None
+
     def check(self, request: Request, workers: Workers) -> None:
         """Check every field, and what the pods must reach, before anything is made.
 

@@ -18,7 +18,13 @@ class Request:
         examples: Directory of an `examples` artifact; its schema says what the model is served with.
         transformed_examples: Directory of a `transformed_examples` artifact.
         transform_graph: Directory of a `transform_graph` artifact.
-        model_module: Path or dotted name of a module with ``build_model``.
+        model_module: Path or dotted name of a module with ``build_model(features, *, seed, **hyperparameters)`` that
+            returns a compiled ``keras.Model``. The model takes a dictionary of tensors of shape (batch,) and returns
+            the probability of label 1, shape (batch, 1). With several workers its ``train_step`` runs in each of them
+            on a share of the batch, and the optimizers add up the gradients: they must be those of a loss summed over
+            the rows, or of its mean divided by the number of replicas (Keras's own ``train_step`` does that). A model
+            with a ``train_step`` of its own then also has ``build_optimizers()``, which makes the optimizers' variables
+            and returns the optimizers.
         label_key: The label among the transformed features.
         train_steps: Number of batches to train on; 0 where ``train_epochs`` says how long.
         batch_size: Examples a batch; of several workers, of all of them together.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.fitting import fit_with
 from tests.shared import made_once
 
 ROWS = 3000
@@ -54,15 +55,12 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> str:
 def run_chain(examples: str, module: str, root: Path) -> Chain:
     """Run the steps of one variant, as functions."""
     from components.analysis.analyze import analyze
-    from components.training.fit import fit
     from components.transform.preprocess import preprocess
     from taxi_pipeline.schema import LABEL_KEY
 
     graph, transformed, model, evaluation = (str(root / name) for name in ("graph", "transformed", "model", "eval"))
     preprocess(examples, module, transform_graph=graph, transformed_examples=transformed)
-    metrics = fit(
-        examples, transformed, graph, "taxi_pipeline.model", label_key=LABEL_KEY, model=model, train_steps=STEPS
-    )
+    metrics = fit_with(examples, transformed, graph, model, label_key=LABEL_KEY, train_steps=STEPS)
     analysis = analyze(examples, model, "taxi_pipeline.eval_config", label_key=LABEL_KEY, evaluation=evaluation)
     return Chain(examples, graph, transformed, model, evaluation, metrics, analysis)
 

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.e2e.fitting import fit_with
+
 _TYPES = {"INT": pa.int64(), "FLOAT": pa.float32(), "BYTES": pa.string()}
 
 MODEL = Path(__file__).parent / "tumours" / "model.py"
@@ -78,20 +80,18 @@ class Learning:
         )
 
     def train(self, model: str = "model", **changes: Any) -> dict[str, float]:
-        from components.training.fit import fit
-
         arguments = {
             "train_steps": 20,
             "batch_size": 20,
             "hyperparameters": self.hyperparameters,
         } | changes
-        return fit(
+        return fit_with(
             self.path("examples"),
             self.path("transformed"),
             self.path("graph"),
-            self.model_module,
+            self.path(model),
+            model_module=self.model_module,
             label_key=self.label_key,
-            model=self.path(model),
             **arguments,
         )
 

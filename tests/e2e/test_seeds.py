@@ -12,17 +12,17 @@ from components.comparison.seeds import predict_seeds
 from components.lib.artifacts.evaluation import read_predictions
 from components.lib.artifacts.trainings import Training, read_trainings
 from components.lib.stats.scores import auc, tfma_levels
-from components.training.fit import fit
 from pipeline_tools.errors import InputError
 from taxi_pipeline.schema import LABEL_KEY, RULE_COLUMN, RULE_VALUE
 from tests.e2e.conftest import STEPS
+from tests.e2e.fitting import fit_with
 
 pytestmark = pytest.mark.e2e
 
 
 def train(chain, folder: Path, **changes) -> dict[str, float]:
-    arguments = {"label_key": LABEL_KEY, "model": str(folder / "model"), "train_steps": STEPS} | changes
-    return fit(chain.examples, chain.transformed, chain.graph, "taxi_pipeline.model", **arguments)
+    arguments = {"label_key": LABEL_KEY, "train_steps": STEPS} | changes
+    return fit_with(chain.examples, chain.transformed, chain.graph, str(folder / "model"), **arguments)
 
 
 @pytest.fixture(scope="module")

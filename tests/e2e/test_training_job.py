@@ -29,7 +29,14 @@ pytestmark = pytest.mark.full
 STEP = """
 import json, sys
 from components.training.fit import fit
-print("metrics", json.dumps(fit(**json.loads(sys.argv[1]))))
+from components.training.options import JobOptions
+from components.training.request import Request, Workers
+given = json.loads(sys.argv[1])
+metrics = fit(
+    Request(**given["request"]), given["model"], workers=Workers(**given["workers"]),
+    job=JobOptions.of_step("cloud", given["train_job"]), uris=given["uris"],
+)
+print("metrics", json.dumps(metrics))
 """
 
 
@@ -118,17 +125,16 @@ def test_a_job_that_loses_a_pod_gives_the_model_of_one_process(chain, google, tm
     for plural, kind in (("trainjobs", "TrainJob"), ("trainingruntimes", "TrainingRuntime")):
         cluster.resources["trainer.kubeflow.org/v1alpha1", plural] = kind
     arguments = {
-        "examples": chain.examples,
-        "transformed_examples": chain.transformed,
-        "transform_graph": chain.graph,
-        "model_module": "taxi_pipeline.model",
-        "label_key": "big_tip",
+        "request": {
+            "examples": chain.examples,
+            "transformed_examples": chain.transformed,
+            "transform_graph": chain.graph,
+            "model_module": "taxi_pipeline.model",
+            "label_key": "big_tip",
+            "train_steps": 100,
+        },
         "model": str(tmp_path / "model"),
-        "train_steps": 100,
-        "workers": 2,
-        "checkpoint_steps": 20,
-        "max_restarts": 1,
-        "train_mode": "cloud",
+        "workers": {"workers": 2, "checkpoint_steps": 20, "max_restarts": 1},
         "train_job": {"working_dir": f"{google.bucket.uri}/work", "worker_image": "registry/image:1"},
         "uris": uris,
     }

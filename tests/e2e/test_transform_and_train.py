@@ -13,6 +13,7 @@ import pytest
 
 from pipeline_tools.errors import InputError
 from taxi_pipeline.schema import LABEL_KEY
+from tests.e2e.fitting import fit_with
 
 pytestmark = pytest.mark.e2e
 
@@ -187,7 +188,6 @@ def test_a_preprocessing_module_is_checked_before_beam_starts(
 def test_labels_that_cannot_be_learned_are_refused(
     examples: str, tmp_path: Path, feature: str | None, message: str
 ) -> None:
-    from components.training.fit import fit
     from components.transform.preprocess import preprocess
 
     module = tmp_path / "mine.py"
@@ -196,12 +196,11 @@ def test_labels_that_cannot_be_learned_are_refused(
     graph, directory, model = (str(tmp_path / name) for name in ("g", "t", "m"))
     preprocess(examples, str(module), transform_graph=graph, transformed_examples=directory)
     with pytest.raises(InputError, match=message):
-        fit(examples, directory, graph, "taxi_pipeline.model", label_key="y", model=model)
+        fit_with(examples, directory, graph, model, label_key="y")
     assert not Path(model).exists()
 
 
 def test_an_id_of_unknown_range_is_refused(examples: str, tmp_path: Path) -> None:
-    from components.training.fit import fit
     from components.transform.preprocess import preprocess
 
     module = tmp_path / "mine.py"
@@ -212,7 +211,7 @@ def test_an_id_of_unknown_range_is_refused(examples: str, tmp_path: Path) -> Non
     graph, directory = str(tmp_path / "g"), str(tmp_path / "t")
     preprocess(examples, str(module), transform_graph=graph, transformed_examples=directory)
     with pytest.raises(InputError, match=r"feature 'hour' \(INT\) has no known range of ids: .*tft\.apply_buckets"):
-        fit(examples, directory, graph, "taxi_pipeline.model", label_key="big_tip", model=str(tmp_path / "m"))
+        fit_with(examples, directory, graph, str(tmp_path / "m"), label_key="big_tip")
 
 
 @pytest.mark.parametrize(
@@ -235,8 +234,6 @@ def test_an_id_of_unknown_range_is_refused(examples: str, tmp_path: Path) -> Non
     ],
 )
 def test_parameters_of_training_are_checked_first(chain, tmp_path: Path, changes: dict, message: str) -> None:
-    from components.training.fit import fit
-
-    arguments = {"model_module": "taxi_pipeline.model", "label_key": LABEL_KEY, "model": str(tmp_path / "m")} | changes
+    arguments = {"label_key": LABEL_KEY} | changes
     with pytest.raises(InputError, match=message):
-        fit(chain.examples, chain.transformed, chain.graph, **arguments)
+        fit_with(chain.examples, chain.transformed, chain.graph, str(tmp_path / "m"), **arguments)

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline_tools.errors import InputError
 from taxi_pipeline.schema import LABEL_KEY
+from tests.e2e.fitting import fit_with
 
 pytestmark = pytest.mark.full
 
@@ -21,10 +22,8 @@ STEPS = 200
 
 
 def train(chain, model: Path, **changes):
-    from components.training.fit import fit
-
-    arguments = {"model_module": "taxi_pipeline.model", "label_key": LABEL_KEY, "train_steps": STEPS, **changes}
-    return fit(chain.examples, chain.transformed, chain.graph, model=str(model), **arguments)
+    arguments = {"label_key": LABEL_KEY, "train_steps": STEPS, **changes}
+    return fit_with(chain.examples, chain.transformed, chain.graph, str(model), **arguments)
 
 
 def weights(model: Path) -> dict[str, np.ndarray]:

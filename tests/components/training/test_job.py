@@ -259,16 +259,10 @@ def test_pods_of_a_trainjob_know_each_other_by_the_names_of_their_jobset():
 def test_what_is_missing_is_told_before_anything_is_made(cluster, tmp_path):
     with pytest.raises(InputError) as caught:
         fit(
-            str(tmp_path),
-            str(tmp_path),
-            "gs://bucket/graph",
-            "models/mine.py",
-            label_key="label",
-            model=str(tmp_path / "model"),
-            workers=2,
-            train_mode="cloud",
-            train_job={"namespace": "My Models", "cpu": "fast"},
-            checkpoint_dir="/checkpoints",
+            Request(str(tmp_path), str(tmp_path), "gs://bucket/graph", "models/mine.py", "label"),
+            str(tmp_path / "model"),
+            workers=Workers(workers=2, checkpoint_dir="/checkpoints"),
+            job=JobOptions.of_step("cloud", {"namespace": "My Models", "cpu": "fast"}),
         )
     text = str(caught.value)
     for problem in (
@@ -311,3 +305,14 @@ def test_what_is_known_early_is_checked_early(known, expected):
     assert len(found) == len(expected)
     for text, begin in zip(found, expected, strict=True):
         assert text.startswith(begin)
+
+
+def test_where_a_step_trains_is_read_from_its_parameters():
+    assert JobOptions.of_step("local", {"cpu": "2"}) is None
+    assert JobOptions.of_step("cloud", {"cpu": "2", "deadline_seconds": 60.0}) == JobOptions(
+        cpu="2", deadline_seconds=60
+    )
+    with pytest.raises(InputError, match="train_mode='clod': must be one of local, cloud"):
+        JobOptions.of_step("clod", {})
+    with pytest.raises(InputError, match=r"train_job.cpus: there is no such key; did you mean cpu\?"):
+        JobOptions.of_step("local", {"cpus": "2"})
