@@ -173,7 +173,7 @@ def package_members(
         Text by member name.
     """
     if format not in FORMATS:
-        raise InputError(f"{format!r} is no format of a package; give one of {', '.join(FORMATS)}")
+        raise InputError(f"{format!r} is not a format of a package; give one of {', '.join(FORMATS)}")
     spec = pipeline_yaml(pipeline, image=image)
     if format == "kfp":
         return {SPEC_MEMBER: spec}
@@ -227,7 +227,7 @@ def read_spec(source: BaseComponent | str | os.PathLike[str]) -> dict[str, Any]:
         A KFP v2 ``PipelineSpec`` as a dictionary.
 
     Raises:
-        InputError: The file is missing, is no package, or holds no pipeline specification.
+        InputError: The file is missing, is not a package, or does not hold a pipeline specification.
     """
     return read_documents(source)[0]
 
@@ -243,7 +243,7 @@ def read_documents(source: BaseComponent | str | os.PathLike[str]) -> list[dict[
         The ``PipelineSpec``; after it the ``PlatformSpec`` where the pipeline has Kubernetes settings.
 
     Raises:
-        InputError: The file is missing, is no package, or holds no pipeline specification.
+        InputError: The file is missing, is not a package, or does not hold a pipeline specification.
     """
     if isinstance(source, BaseComponent):
         return parse_documents(pipeline_yaml(source), source_name(source))

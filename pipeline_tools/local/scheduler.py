@@ -35,7 +35,7 @@ class Scheduler:
         Args:
             dag: The tasks.
             inputs: What the DAG is given.
-            position: Where in the pipeline it stands.
+            position: Where in the pipeline it is.
 
         Returns:
             Its outputs, or the errors in it.
@@ -126,9 +126,9 @@ def _items(iterator: Mapping[str, Any], inputs: Values) -> list[Any]:
         try:
             found = json.loads(found)
         except ValueError as error:
-            raise InputError(f"loops over text that is no JSON list: {error}") from error
+            raise InputError(f"loops over text that is not a list in JSON: {error}") from error
     if not isinstance(found, list):
-        raise InputError(f"loops over {found!r}, which is no list")
+        raise InputError(f"loops over {found!r}, which is not a list")
     return found
 
 

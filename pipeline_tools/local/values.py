@@ -113,9 +113,9 @@ def dag_outputs(dag: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> Valu
     for name, source in definition.get("parameters", {}).items():
         choices = source.get("valueFromOneof", {}).get("parameterSelectors") or [source["valueFromParameter"]]
         for choice in choices:
-            brought = outcomes[choice["producerSubtask"]].outputs.parameters
-            if choice["outputParameterKey"] in brought:
-                parameters[name] = brought[choice["outputParameterKey"]]
+            returned = outcomes[choice["producerSubtask"]].outputs.parameters
+            if choice["outputParameterKey"] in returned:
+                parameters[name] = returned[choice["outputParameterKey"]]
     artifacts: dict[str, tuple[Artifact, ...]] = {}
     for name, source in definition.get("artifacts", {}).items():
         for choice in source["artifactSelectors"]:

@@ -77,7 +77,7 @@ def read_executor(spec: Mapping[str, Any]) -> Executor:
         return _importer(spec["importer"])
     if "container" not in spec:
         raise InputError(
-            f"it is a {' '.join(spec) or 'nothing'}: only Python, container and importer components run here"
+            f"it is a {' '.join(spec) or 'nothing'}: only Python, container and importer components run on this machine"
         )
     container = spec["container"]
     command = [str(part) for part in container.get("command", [])]
@@ -99,7 +99,7 @@ def read_executor(spec: Mapping[str, Any]) -> Executor:
 
 def _importer(spec: Mapping[str, Any]) -> Importer:
     if spec.get("downloadToWorkspace"):
-        raise InputError("download_to_workspace is not supported here; read the artifact from where it is")
+        raise InputError("download_to_workspace is not supported on this machine; read the artifact from where it is")
     return Importer(spec["artifactUri"].get("constant"), spec["typeSchema"], spec.get("metadata", {}))
 
 
@@ -138,10 +138,10 @@ def _check_installed(requirements: list[str]) -> None:
             requirement = Requirement(text)
         except InvalidRequirement:
             raise InputError(
-                f"it installs {text!r}, which is no package with a name; install it in its image"
+                f"it installs {text!r}, which is not the name of a package; install it in its image"
             ) from None
         if requirement.name == "kfp" or (requirement.marker and not requirement.marker.evaluate()):
-            continue  # the executor here is that of the kfp that is installed
+            continue  # the executor is that of the kfp that is installed
         try:
             fits = requirement.specifier.contains(version(requirement.name), prereleases=True)
         except PackageNotFoundError:
@@ -150,4 +150,4 @@ def _check_installed(requirements: list[str]) -> None:
             missing.append(text)
     if missing:
         quoted = " ".join(f"'{text}'" for text in missing)
-        raise InputError(f"it needs {', '.join(missing)}, which is not installed here. Run: pip install {quoted}")
+        raise InputError(f"it needs {', '.join(missing)}, which is not installed. Run: pip install {quoted}")

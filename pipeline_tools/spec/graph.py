@@ -112,7 +112,7 @@ class Dag:
 
         Args:
             known: The DAG's parameters that are known before the run. A condition that needs others is open, and what
-                stands under it is left out.
+                depends on it is left out.
 
         Returns:
             Their dotted names.
@@ -203,4 +203,4 @@ def read_plan(documents: Sequence[Mapping[str, Any]], where: str = "") -> Dag:
 def _check_outputs(component: Mapping[str, Any]) -> None:
     for name, output in component.get("outputDefinitions", {}).get("artifacts", {}).items():
         if output.get("isArtifactList"):
-            raise InputError(f"its output {name!r} is a list of artifacts, which no component can make here")
+            raise InputError(f"its output {name!r} is a list of artifacts, which no component can make on this machine")

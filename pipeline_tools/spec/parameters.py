@@ -72,7 +72,7 @@ def check_arguments(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> di
     needed = [key for key, each in inputs.get("artifacts", {}).items() if not each.get("isOptional")]
     if needed:
         name = spec["pipelineInfo"]["name"]
-        raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); bring them in by dsl.importer")
+        raise InputError(f"pipeline {name!r} takes artifacts ({', '.join(needed)}); import them with dsl.importer")
     check_inputs(spec, parameters)
     return parameters
 
@@ -145,7 +145,7 @@ def _checked(name: str, definition: Mapping[str, Any], value: Any) -> Any:
         "STRUCT": isinstance(value, Mapping),
     }
     if kind not in fits:
-        raise InputError(f"parameter {name!r}: the type {kind} cannot be given from here")
+        raise InputError(f"parameter {name!r}: a value of the type {kind} cannot be given to a run")
     if not fits[kind]:
         raise _wrong_type(name, kind, value)
     try:

@@ -44,11 +44,11 @@ def _kubernetes(documents: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Check that a step finds here what its settings give it in a cluster.
+    """Check that a step finds on this machine what its settings give it in a cluster.
 
     Environment variables from secrets and the like must be set in this process's environment, and what is mounted
     must exist at its path. Settings that say where and how a pod runs (node selectors, tolerations, labels, pull
-    policies, security contexts) mean nothing here.
+    policies, security contexts) mean nothing on one machine.
 
     Args:
         settings: A ``KubernetesExecutorConfig``.
@@ -65,9 +65,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         for mount in settings.get(kind, []):
             path = mount.get("mountPath", "")
             if not mount.get("optional") and not Path(path).exists():
-                raise InputError(
-                    f"it has {name} mounted at {path}, which does not exist here; make it, with its content"
-                )
+                raise InputError(f"it has {name} mounted at {path}, which does not exist; make it, with its content")
 
 
 def time_limit(settings: Mapping[str, Any]) -> float | None:

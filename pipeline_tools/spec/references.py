@@ -69,7 +69,7 @@ def _hand_down(
     outside: Mapping[str, Mapping[str, Any]],
     item: str | None,
 ) -> dict[str, set[str]]:
-    """Declare what tasks refer to and only a component further out has; take fields of the loop's item from the item.
+    """Declare what tasks refer to and only a component further out has; read fields of the loop's item from the item.
 
     Args:
         components: All components.

@@ -63,7 +63,7 @@ def topological_order(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 @dataclass(frozen=True)
 class TaskNode:
-    """A task where it stands in a specification.
+    """A task of a specification, with the tasks around it.
 
     Attributes:
         path: The names of the tasks around it, and its own.

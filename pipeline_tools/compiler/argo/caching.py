@@ -21,13 +21,13 @@ def memoization(
     Args:
         template: The step's template: image, command, environment and all count.
         component: The step's component. Its parameters count by value, its artifacts by the hash of their content that
-            the launcher puts into their description; one without such a hash is taken as new in every run.
+            the launcher puts into their description; one without such a hash counts as new in every run.
         chosen: A key that the pipeline's author chose, which stands for all of that, as in KFP.
         age: How old a result may be.
         settings: Where the results are remembered.
 
     Returns:
-        What stands as ``memoize`` in the template.
+        The ``memoize`` of the template.
     """
     definitions = component.get("inputDefinitions", {})
     content = hashlib.sha256(json.dumps({**template, "name": ""}, sort_keys=True).encode()).hexdigest()

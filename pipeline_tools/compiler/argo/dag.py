@@ -171,9 +171,9 @@ class Lowering:
         return entry
 
     def _restrict(self, arguments: Json, template: str) -> None:
-        """Leave out what the step does not take: inputs that were there for a constant's placeholders only."""
-        taken = {each["name"] for each in self.templates[template].get("inputs", {}).get("parameters", [])}
-        kept = [each for each in arguments.pop("parameters", []) if each["name"] in taken]
+        """Leave out what the step does not declare: inputs that were there for a constant's placeholders only."""
+        declared = {each["name"] for each in self.templates[template].get("inputs", {}).get("parameters", [])}
+        kept = [each for each in arguments.pop("parameters", []) if each["name"] in declared]
         if kept:
             arguments["parameters"] = kept
 

@@ -75,7 +75,7 @@ class Value:
 
     @property
     def argument(self) -> str:
-        """What stands as `value` of an argument."""
+        """The `value` of an argument."""
         return self.constant if self.constant is not None else tag(self.expression)
 
     @property
@@ -99,7 +99,7 @@ class Value:
         return Value(f"({self.expression} == {quote(encode(None))} ? {default.expression} : {self.expression})")
 
     def if_succeeded(self, task: str) -> Value:
-        """Give the value, or null where the task that brings it did not succeed."""
+        """Give the value, or null where the task that returns it did not succeed."""
         return Value(f"({succeeded(task)} ? {self.expression} : {quote(encode(None))})")
 
 
@@ -111,7 +111,7 @@ def tag(expression: str) -> str:
 
 
 def input_parameter(name: str) -> str:
-    """Give the expression for a parameter of the template that it stands in."""
+    """Give the expression for a parameter of the template around it."""
     return f"inputs.parameters[{quote(name)}]"
 
 

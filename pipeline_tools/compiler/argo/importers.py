@@ -1,6 +1,6 @@
 """Lower an importer: something that exists outside becomes an artifact of the run.
 
-What lies in an object store or behind http(s) is fetched by Argo itself and put into the cluster's artifact repository.
+What is in an object store or behind http(s) is fetched by Argo itself and put into the cluster's artifact repository.
 A path stays where it is (on a volume that its readers mount): what is handed on is the path.
 """
 
@@ -34,7 +34,7 @@ _FETCH = f"mkdir -p {OUTPUTS}/artifacts && cp -R {INPUTS}/artifact {OUTPUTS}/art
 _REFER = (
     f'if grep -q \'"uri": *"[a-z0-9]*://\' {INPUTS}/kfp-step.json; then cat {INPUTS}/kfp-step.json; '
     "echo 'Argo cannot fetch this uri' >&2; exit 1; fi; "
-    # Nothing to carry, but Argo's expressions have no word for a missing artifact.
+    # Nothing to pass on, but Argo's expressions have no word for a missing artifact.
     f"mkdir -p {OUTPUTS}/artifacts && : > {OUTPUTS}/artifacts/artifact"
 )
 _URI = input_parameter("uri")

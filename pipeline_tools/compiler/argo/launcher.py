@@ -5,7 +5,7 @@ step's own image, with any Python from 3.7 on and nothing else installed. It rea
 command), fills the command's placeholders, runs it, and writes every output to a file of its own, where Argo picks it
 up.
 
-No two opening braces may stand side by side here: Argo would read them as a tag.
+No two opening braces may be side by side in this file: Argo would read them as a tag.
 """
 
 import json
@@ -120,7 +120,7 @@ def fill(text, given, run):
 
 
 def expand(part, provided):
-    """Resolve a Concat or IfPresent structure to the texts that it stands for."""
+    """Resolve a Concat or IfPresent structure to its texts."""
     if isinstance(part, str):
         return [part]
     if isinstance(part, list):

@@ -196,7 +196,7 @@ class Step:
         return {**({"parameters": parameters} if parameters else {}), **({"artifacts": files} if files else {})}
 
     def _document(self, names: list[str], artifacts: list[str], *, fingerprint: bool) -> str:
-        """The document that the launcher reads: constants encoded, values by tags that stand where JSON wants them."""
+        """The document that the launcher reads: constants encoded, values by tags where JSON has values."""
         values = {name: tag(input_parameter(name)) for name in names if name in self.inputs.get("parameters", {})}
         descriptions = {name: tag(input_parameter(described(name))) for name in artifacts}
         outputs = self.outputs.get("artifacts", {})

@@ -23,7 +23,7 @@ from pipeline_tools.spec.references import resolve_references
 
 API_VERSION = "argoproj.io/v1alpha1"
 LARGEST = 1 << 20
-"""Bytes of JSON that a cluster takes as one object: etcd refuses 1.5 MiB, and the run's status needs room too."""
+"""Bytes of JSON that a cluster accepts as one object: etcd refuses 1.5 MiB, and the run's status needs room too."""
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -40,7 +40,7 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
 
     Raises:
         InputError: The specification has something that an Argo Workflow cannot express; the message names the task and
-            the construct. Or the manifest is larger than a cluster takes.
+            the construct. Or the manifest is larger than a cluster accepts.
     """
     settings = settings or ArgoSettings()
     spec, *platforms = parse_documents(pipeline_yaml, "the specification")
@@ -56,7 +56,7 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
     check_fields(spec, *fields, where="the specification")
     check_fields(spec.get("deploymentSpec", {}), "executors", where="the specification: deploymentSpec")
     if "dag" not in spec["root"]:
-        raise InputError("the specification's root is no pipeline of tasks")
+        raise InputError("the specification's root is not a pipeline of tasks")
     spec = resolve_references(spec)
     configs, pipeline_config = _kubernetes(platforms)
     info = spec["pipelineInfo"]
@@ -80,7 +80,7 @@ def lower(pipeline_yaml: str, settings: ArgoSettings | None = None) -> Json:
     size = manifest_size(patched)
     if size > LARGEST:
         raise InputError(
-            f"the Argo Workflow takes {size:,} bytes, a cluster takes {LARGEST:,}: split the pipeline, or move the "
+            f"the Argo Workflow takes {size:,} bytes, a cluster accepts {LARGEST:,}: split the pipeline, or move the "
             "code of its components into their image"
         )
     return patched

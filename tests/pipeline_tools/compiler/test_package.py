@@ -94,7 +94,7 @@ def test_a_patch_overrides_any_default():
 
 
 def test_unknown_format_and_name():
-    with pytest.raises(InputError, match="'tekton' is no format of a package; give one of both, kfp, argo"):
+    with pytest.raises(InputError, match="'tekton' is not a format of a package; give one of both, kfp, argo"):
         compile_package(lines, format="tekton")
     with pytest.raises(InputError, match=r"give a name that ends so"):
         compile_package(lines, "lines.zip")
@@ -130,4 +130,4 @@ def test_command_takes_a_patch(tmp_path):
     (tmp_path / "patch.yaml").write_text("- no mapping")
     done = CliRunner().invoke(compile_command, arguments)
     assert isinstance(done.exception, InputError)
-    assert "patch.yaml: a patch is a mapping" in str(done.exception)
+    assert "patch.yaml: must be a mapping" in str(done.exception)

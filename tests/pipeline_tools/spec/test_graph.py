@@ -11,7 +11,7 @@ def test_what_cannot_run_here_is_named_before_anything_starts():
     with pytest.raises(InputError) as caught:
         read_plan(read_documents(pipelines.impossible))
     text = str(caught.value)
-    assert "task 'wants-package': it needs no-such-package-here==1.0, which is not installed here" in text
+    assert "task 'wants-package': it needs no-such-package-here==1.0, which is not installed" in text
     assert "pip install 'no-such-package-here==1.0'" in text
     assert "task 'no-such-command': it runs the command 'frobnicate-nothing' of the image some/image" in text
     assert "task 'entry-point': it runs the entry point of the image some/image" in text

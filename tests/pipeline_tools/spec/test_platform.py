@@ -25,7 +25,7 @@ def test_what_a_cluster_would_give_must_be_there(monkeypatch, tmp_path):
     with pytest.raises(InputError) as caught:
         read_plan(documents)
     assert "task 'environment': it takes GREETING from the cluster; set it in the environment" in str(caught.value)
-    assert f"task 'make': it has a volume mounted at {tmp_path}/volume, which does not exist here" in str(caught.value)
+    assert f"task 'make': it has a volume mounted at {tmp_path}/volume, which does not exist" in str(caught.value)
 
     monkeypatch.setenv("GREETING", "hello")
     (tmp_path / "volume").mkdir()

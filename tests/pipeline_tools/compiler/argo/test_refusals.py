@@ -110,7 +110,7 @@ def test_a_pipeline_too_large_for_a_cluster():
         for at in range(30):
             long(text=f"{at}" + "x" * 40_000)
 
-    refused(large, "bytes, a cluster takes 1,048,576: split the pipeline, or move the code")
+    refused(large, "bytes, a cluster accepts 1,048,576: split the pipeline, or move the code")
 
 
 @pytest.mark.parametrize(
