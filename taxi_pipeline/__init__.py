@@ -1,1 +1,1 @@
-"""Chicago taxi trips from raw rows to a judged, served model: an application of ``components``."""
+"""Chicago taxi trips from raw rows to an evaluated, served model: an application of ``components``."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from components.lib.schema import column_types, load_schema
-from components.lib.table import GROUP, Table
+from components.lib.table import GROUP, RegisteredTable
 from pipeline_tools import registry
 from pipeline_tools.errors import InputError
 
 
-def find_table(name: str, columns: Mapping[str, str]) -> Table:
+def find_table(name: str, columns: Mapping[str, str]) -> RegisteredTable:
     """Find the registered table whose rows a model takes.
 
     Args:
@@ -36,7 +36,7 @@ def find_table(name: str, columns: Mapping[str, str]) -> Table:
             f"{', '.join(registered) or 'none is registered'}"
         )
     names = [name] if name else list(registered)
-    tables: dict[str, Table] = {each: registered[each].load() for each in names}
+    tables: dict[str, RegisteredTable] = {each: registered[each].load() for each in names}
     if name:
         return tables[name]
     fitting = {
@@ -46,11 +46,11 @@ def find_table(name: str, columns: Mapping[str, str]) -> Table:
     }
     if len(fitting) > 1:
         raise InputError(f"the model's columns are in several tables; choose one by --table: {', '.join(fitting)}")
-    return next(iter(fitting.values()), Table(""))
+    return next(iter(fitting.values()), RegisteredTable(""))
 
 
 def read_rows(
-    examples_file: str, columns: Mapping[str, str], count: int, table: Table
+    examples_file: str, columns: Mapping[str, str], count: int, table: RegisteredTable
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Read the first rows of a file.
 

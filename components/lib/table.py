@@ -1,6 +1,6 @@
 """How an application reads the rows of its table, for commands that read rows outside a pipeline.
 
-An application registers its tables, by entry points that name an object of class `Table`::
+An application registers its tables, by entry points that name an object of class `RegisteredTable`::
 
     [project.entry-points."components.tables"]
     trips = "taxi_pipeline.table:TRIPS"
@@ -16,7 +16,7 @@ GROUP = "components.tables"
 
 
 @dataclass(frozen=True)
-class Table:
+class RegisteredTable:
     """The parameters of `example_gen` that describe a table.
 
     Attributes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from components.lib.deploy.golden import summary
 from components.lib.deploy.model_base import ModelBase, open_model_base
-from components.lib.deploy.prepare import Candidate, Prepared, prepare
+from components.lib.deploy.prepare import Candidate, PreparedModel, prepare
 from components.lib.deploy.verify import verify
 from components.tf_serving.options import ClusterOptions
 from pipeline_tools import storage
@@ -113,7 +113,7 @@ def _check(deploy_mode: str, model_base_path: str, keep_versions: int, options: 
         options.check()
 
 
-def _verify_locally(prepared: Prepared, base_path: str, model_name: str, version: int) -> dict[str, float]:
+def _verify_locally(prepared: PreparedModel, base_path: str, model_name: str, version: int) -> dict[str, float]:
     from components.lib.serving.client import connect
     from components.lib.serving.config import ModelConfig, VersionPolicy
     from components.lib.serving.manager import AVAILABLE
@@ -138,7 +138,7 @@ def _verify_locally(prepared: Prepared, base_path: str, model_name: str, version
         return verify(prepared.requests, clients)
 
 
-def _describe(prepared: Prepared, base: ModelBase, version: int, verified: dict[str, float]) -> dict[str, Any]:
+def _describe(prepared: PreparedModel, base: ModelBase, version: int, verified: dict[str, float]) -> dict[str, Any]:
     return {
         "version": version,
         "model_path": base.path(version),

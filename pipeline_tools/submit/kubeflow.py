@@ -19,7 +19,7 @@ from pipeline_tools.image import IMAGE
 from pipeline_tools.runs.result import Step
 from pipeline_tools.submit.connection import Access, Connection
 from pipeline_tools.submit.cron import six_fields
-from pipeline_tools.submit.prepare import Prepared, prepare
+from pipeline_tools.submit.prepare import PreparedPackage, prepare
 from pipeline_tools.submit.states import read_state
 from pipeline_tools.submit.submission import State, Submission
 
@@ -148,7 +148,9 @@ class _Service:
                 found = [self._client.pipelines.pipeline_service_create_pipeline(pipeline=body)]
         return self._id(found[0].pipeline_id)
 
-    def version(self, pipeline_id: str, name: str, prepared: Prepared, version_name: str | None) -> tuple[Any, bool]:
+    def version(
+        self, pipeline_id: str, name: str, prepared: PreparedPackage, version_name: str | None
+    ) -> tuple[Any, bool]:
         """Return the version with these bytes, and whether it is new."""
         found = self._version_with(pipeline_id, prepared)
         if found is not None:
@@ -176,7 +178,7 @@ class _Service:
             ) from None
         return version, True
 
-    def _version_with(self, pipeline_id: str, prepared: Prepared) -> Any:
+    def _version_with(self, pipeline_id: str, prepared: PreparedPackage) -> Any:
         with self._connection.request("looking at the pipeline's versions"):
             mark = _mark(prepared)
             return next((each for each in self._versions(pipeline_id) if mark in (each.description or "")), None)
@@ -228,7 +230,7 @@ class _Service:
                 raise RuntimeError("it contains no ID; is this Kubeflow Pipelines 2.0 or later?")
         return told
 
-    def follower(self, run_id: str, prepared: Prepared) -> Callable[[], State]:
+    def follower(self, run_id: str, prepared: PreparedPackage) -> Callable[[], State]:
         """Return a function that reads the state of a run."""
         names = prepared.steps()
 
@@ -249,7 +251,7 @@ class _Service:
         return {key: self._connection.page(path.format(**ids)) for key, path in pages.items() if key in ids}
 
 
-def _notes(prepared: Prepared, version: Any, created: bool, version_name: str | None) -> tuple[str, ...]:
+def _notes(prepared: PreparedPackage, version: Any, created: bool, version_name: str | None) -> tuple[str, ...]:
     notes = []
     if prepared.needs_image:
         notes.append(
@@ -263,7 +265,7 @@ def _notes(prepared: Prepared, version: Any, created: bool, version_name: str | 
     return tuple(notes)
 
 
-def _mark(prepared: Prepared) -> str:
+def _mark(prepared: PreparedPackage) -> str:
     """Write what a version's description says of its bytes."""
     return f"sha256:{prepared.sha256}"
 

@@ -25,7 +25,7 @@ LARGEST_UPLOAD = 32 * 2**20
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedPackage:
     """A package that is ready to be submitted.
 
     Attributes:
@@ -66,7 +66,7 @@ def prepare(
     *,
     image: str | None = None,
     caching: bool = True,
-) -> Prepared:
+) -> PreparedPackage:
     """Compile a pipeline, or read its package, and check its arguments. Nothing is sent.
 
     Args:
@@ -99,7 +99,7 @@ def prepare(
     given = {key: values[key] for key in arguments or {} if values[key] is not None}
     ending = ".tar.gz" if path.name.endswith(".tar.gz") else ".yaml"
     platform = documents[1] if len(documents) > 1 else {}
-    return Prepared(name, f"{name}{ending}", content, spec, platform, given)
+    return PreparedPackage(name, f"{name}{ending}", content, spec, platform, given)
 
 
 def _check_size(path: Path, size: int) -> None:

@@ -24,7 +24,7 @@ from pipeline_tools.image import IMAGE
 from pipeline_tools.runs.result import Step, StepStatus
 from pipeline_tools.submit.cron import five_fields
 from pipeline_tools.submit.kubeflow import Recurrence
-from pipeline_tools.submit.prepare import Prepared, prepare
+from pipeline_tools.submit.prepare import PreparedPackage, prepare
 from pipeline_tools.submit.states import find_step
 from pipeline_tools.submit.submission import RunStatus, State, Submission
 
@@ -163,7 +163,7 @@ def _sdk() -> Any:
     return sdk
 
 
-def _job(sdk: Any, prepared: Prepared, target: Target, name: str, now: datetime.datetime, caching: bool) -> Any:
+def _job(sdk: Any, prepared: PreparedPackage, target: Target, name: str, now: datetime.datetime, caching: bool) -> Any:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "pipeline.yaml"
         path.write_text(yaml.safe_dump(prepared.spec, sort_keys=True), encoding="utf-8")
@@ -204,7 +204,7 @@ def _page(target: Target, kind: str, resource: str) -> str:
     return f"https://console.cloud.google.com/vertex-ai/{place}?project={target.project}"
 
 
-def _follower(job: Any, prepared: Prepared) -> Callable[[], State]:
+def _follower(job: Any, prepared: PreparedPackage) -> Callable[[], State]:
     names = prepared.steps()
 
     def poll() -> State:

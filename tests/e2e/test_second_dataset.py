@@ -60,10 +60,10 @@ def tumours(rows: str, schema: str, preprocessing_module: str, model_module: str
             hyperparameters={"hidden_units": [16]},
             train_steps=steps,
         )
-        judged = tfma_analyze(
+        analyzed = tfma_analyze(
             examples=examples, model=trained.outputs["model"], eval_config=eval_config, label_key="malignant"
         )
-        evaluations.append(judged.outputs["evaluation"])
+        evaluations.append(analyzed.outputs["evaluation"])
     compare(
         examples=examples,
         evaluation1=evaluations[0],

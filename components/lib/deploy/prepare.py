@@ -40,7 +40,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedModel:
     """A SavedModel that may be deployed.
 
     Attributes:
@@ -59,7 +59,7 @@ class Prepared:
 
 
 @contextmanager
-def prepare(candidate: Candidate) -> Iterator[Prepared]:
+def prepare(candidate: Candidate) -> Iterator[PreparedModel]:
     """Prepare a candidate in a scratch directory.
 
     Args:
@@ -81,4 +81,4 @@ def prepare(candidate: Candidate) -> Iterator[Prepared]:
         write_requests(model, requests)
         provenance = write_provenance(model, candidate.examples, blessing, candidate.metrics, candidate.code_modules)
         difference = check_in_fresh_process(model, requests, Path(name))
-        yield Prepared(model, requests, provenance, blessing, difference)
+        yield PreparedModel(model, requests, provenance, blessing, difference)

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("duckdb")
 
 from components.commands.rows import find_table, read_rows
-from components.lib.table import Table
+from components.lib.table import RegisteredTable
 from pipeline_tools.errors import InputError
 from taxi_pipeline.table import TRIPS
 
@@ -54,7 +54,7 @@ def test_rows_of_a_table_that_nobody_registered_are_read_as_they_are(tmp_path):
     table = find_table("", {"island": "BYTES", "mass": "INT"})
     keys, rows = read_rows(str(path), {"island": "BYTES", "mass": "INT"}, 9, table)
 
-    assert table == Table("")
+    assert table == RegisteredTable("")
     assert rows == [{"island": "Dream", "mass": 3750}, {"island": "Biscoe", "mass": None}]
     assert keys == ["1", "2"]
 
@@ -69,7 +69,7 @@ def test_rows_without_a_key_stay_in_order_and_are_counted(trips):
 def test_the_table_is_found_by_the_columns_of_the_model():
     assert find_table("", COLUMNS) is TRIPS
     assert find_table("trips", {}) is TRIPS
-    assert find_table("", {**COLUMNS, "fare": "INT"}) == Table("")  # another type: another table
+    assert find_table("", {**COLUMNS, "fare": "INT"}) == RegisteredTable("")  # another type: another table
     with pytest.raises(InputError, match="--table bikes: not registered; the tables are .*trips"):
         find_table("bikes", COLUMNS)
     with pytest.raises(InputError, match="name the table that it was trained on by --table: .*trips"):

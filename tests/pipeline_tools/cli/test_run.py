@@ -62,8 +62,8 @@ def test_failed_steps(packages, tmp_path):
     done = command(packages / "crashes.tar.gz", "--run-dir", "run", cwd=tmp_path)
     assert done.returncode == 1
     assert "half failed: ValueError: no good\nfull log: run/logs/half.log\n" in done.stdout
-    # What a person can mend is said in one line; no log is needed to understand it.
-    assert "bad-input failed: trips.csv, row 3, column fare: 'x' is no number; mend the row\n\n" in done.stdout
+    # What a person can fix is said in one line; no log is needed to understand it.
+    assert "bad-input failed: trips.csv, row 3, column fare: 'x' is not a number; fix the row\n\n" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -44,7 +44,7 @@ def half(data: Output[Dataset]):
 def bad_input():
     from pipeline_tools.errors import InputError
 
-    raise InputError("trips.csv, row 3, column fare: 'x' is no number; mend the row")
+    raise InputError("trips.csv, row 3, column fare: 'x' is not a number; fix the row")
 
 
 @component

@@ -24,7 +24,7 @@ def crashed(request, tmp_path_factory):
     ("step", "error", "kind"),
     [
         ("half", "ValueError: no good", "ValueError"),
-        ("bad-input", "trips.csv, row 3, column fare: 'x' is no number; mend the row", "InputError"),
+        ("bad-input", "trips.csv, row 3, column fare: 'x' is not a number; fix the row", "InputError"),
         ("segfault", "its process was ended by SIGSEGV", "SIGSEGV"),
         ("killed", "its process was ended by SIGKILL; the system ends processes so when memory runs out", "SIGKILL"),
         ("vanish", "its process ended with exit code 3", "exit"),
