@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from kfp.dsl.base_component import BaseComponent
+
     from pipeline_tools.local.launcher import Isolation
     from pipeline_tools.runs.result import RunResult
 
@@ -16,7 +19,7 @@ _PIPE_WIDTH = 160
 
 
 @click.command("run")
-@click.argument("workflow")
+@click.argument("workflow", required=False, default="")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option(
     "--params-file",
@@ -39,6 +42,12 @@ _PIPE_WIDTH = 160
 @click.option(
     "--json", "as_json", is_flag=True, help="Print run.json to standard output, everything else to standard error."
 )
+@click.option(
+    "--resume",
+    metavar="RUN_DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Go on with a run that failed, was interrupted or was killed: steps that succeeded are kept.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be read, with BigQuery's bytes; run nothing.")
 @click.pass_context
 def run_command(
@@ -50,6 +59,7 @@ def run_command(
     parallelism: int | None,
     isolation: Isolation | None,
     as_json: bool,
+    resume: Path | None,
     dry_run: bool,
 ) -> None:
     """Run WORKFLOW on this machine, without a cluster or containers.
@@ -64,38 +74,36 @@ def run_command(
       taxi-pipeline run workflow1 --dry-run
       taxi-pipeline run workflow1.tar.gz --params-file params.yaml --run-dir runs/one --json
       taxi-pipeline run workflow1 --run-dir gs://my-bucket/runs/one
+      taxi-pipeline run --resume runs/one
     """  # noqa: D301
+    if resume:
+        given = {"WORKFLOW": workflow, "--param": params, "--params-file": params_file, "--run-dir": run_dir}
+        if refused := [name for name, value in {**given, "--dry-run": dry_run}.items() if value]:
+            raise click.UsageError(f"--resume takes what the run began with; leave out {', '.join(refused)}")
+        from pipeline_tools.local import runner
+
+        start = functools.partial(runner.resume, resume)
+    elif workflow:
+        pipeline, arguments = _read(workflow, params, params_file)
+        if dry_run:
+            from pipeline_tools.local.dry_run import dry_run as plan_reads
+
+            for step, plan in plan_reads(pipeline, arguments):
+                click.echo(f"-- {step}\n{plan}\n")
+            return
+        from pipeline_tools.local import runner
+
+        start = functools.partial(runner.run, pipeline, arguments, run_dir=run_dir)
+    else:
+        raise click.UsageError("Missing argument 'WORKFLOW'.")
     from rich.console import Console
 
-    from pipeline_tools.cli.pipelines import find_workflow
-    from pipeline_tools.compiler import read_spec
-    from pipeline_tools.spec.parameters import parse_pairs, read_file
-
-    pipeline = find_workflow(workflow)
-    definitions = read_spec(pipeline)["root"].get("inputDefinitions", {}).get("parameters", {})
-    arguments = {**(read_file(params_file) if params_file else {}), **parse_pairs(params, definitions)}
-    if dry_run:
-        from pipeline_tools.local.dry_run import dry_run as plan_reads
-
-        for step, plan in plan_reads(pipeline, arguments):
-            click.echo(f"-- {step}\n{plan}\n")
-        return
-    from pipeline_tools.local.runner import run
     from pipeline_tools.runs.progress import progress
     from pipeline_tools.runs.result import NotUploadedError, RunInterruptedError
 
-    errors = Console(stderr=True)
     try:
-        with progress(errors) as observer:
-            result = run(
-                pipeline,
-                arguments,
-                run_dir=run_dir,
-                parallelism=parallelism,
-                isolation=isolation,
-                raise_on_error=False,
-                observer=observer,
-            )
+        with progress(Console(stderr=True)) as observer:
+            result = start(parallelism=parallelism, isolation=isolation, raise_on_error=False, observer=observer)
     except RunInterruptedError as interrupted:
         _show(interrupted.result, as_json=as_json)
         ctx.exit(128 + interrupted.signal)
@@ -105,6 +113,18 @@ def run_command(
         ctx.exit(1)
     _show(result, as_json=as_json)
     ctx.exit(0 if result.status == "succeeded" else 1)
+
+
+def _read(
+    workflow: str, params: tuple[str, ...], params_file: Path | None
+) -> tuple[BaseComponent | str, dict[str, Any]]:
+    from pipeline_tools.cli.pipelines import find_workflow
+    from pipeline_tools.compiler import read_spec
+    from pipeline_tools.spec.parameters import parse_pairs, read_file
+
+    pipeline = find_workflow(workflow)
+    definitions = read_spec(pipeline)["root"].get("inputDefinitions", {}).get("parameters", {})
+    return pipeline, {**(read_file(params_file) if params_file else {}), **parse_pairs(params, definitions)}
 
 
 def _show(result: RunResult, *, as_json: bool) -> None:

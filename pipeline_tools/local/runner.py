@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from pipeline_tools.local.step_runner import StepRunner
 from pipeline_tools.local.values import Outcome, Values
 from pipeline_tools.runs.directory import RunDir, create_run_dir, why
 from pipeline_tools.runs.record import Observer, Record, utc_now
+from pipeline_tools.runs.remote import RemoteDir
 from pipeline_tools.runs.result import (
     RECORD_NAME,
     NotUploadedError,
@@ -82,6 +83,56 @@ def run(
     """
     job = _prepare(pipeline, arguments or {}, run_dir, observer or _nobody, parallelism, isolation)
     result = job.run()
+    return result.raise_for_status() if raise_on_error else result
+
+
+def resume(
+    run_dir: str | os.PathLike[str],
+    *,
+    parallelism: int | None = None,
+    isolation: launch.Isolation | None = None,
+    raise_on_error: bool = True,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Go on with a run that failed, was interrupted or was killed, in its own directory.
+
+    Steps that succeeded are kept; the others run, with the package and the parameters of the run. A step that depends
+    on one that runs again runs again, too.
+
+    Args:
+        run_dir: The run's directory on this machine.
+        parallelism: As for `run`.
+        isolation: As for `run`.
+        raise_on_error: As for `run`.
+        observer: As for `run`.
+
+    Returns:
+        As for `run`. A run that has succeeded is returned as it is.
+
+    Raises:
+        InputError: There is no such run, it is still running, or its package is not the one that it began with.
+        MissingExtraError: As for `run`; so are the others.
+    """
+    before = RunResult.load(run_dir)
+    if before.status == "succeeded":
+        return before
+    if before.status == "running":
+        raise InputError(f"{run_dir}: the run is still running; stop it before you resume it")
+    where = RunDir(before.run_dir, RemoteDir(before.remote) if before.remote else None)
+    try:
+        record = Record.resume(where, before, observer or _nobody)
+    except OSError as error:
+        raise InputError(f"{before.package}: the package of the run is needed to resume it: {error.strerror}") from None
+    if record.result.package_sha256 != before.package_sha256:
+        raise InputError(f"{before.package}: not the package that the run began with; start a new run")
+    from pipeline_tools.compiler.package import read_documents  # brings the compiler
+
+    documents = read_documents(before.package)
+    plan = read_plan(documents, str(before.package))
+    check_extras(plan.imports(before.parameters))
+    shutil.rmtree(where.path / "partial", ignore_errors=True)
+    record.begin()
+    result = _job(documents, plan, where, record, parallelism, isolation).run()
     return result.raise_for_status() if raise_on_error else result
 
 
@@ -227,7 +278,18 @@ def _prepare(
         except OSError as error:
             reason = why(error, where.path)
             raise InputError(f"{where.path}: cannot write to the run directory: {reason}") from error
-    components = {label: component for label, (component, _) in find_registered(spec).items()}
+    return _job(documents, plan, where, record, parallelism, isolation)
+
+
+def _job(
+    documents: Sequence[dict[str, Any]],
+    plan: Dag,
+    where: RunDir,
+    record: Record,
+    parallelism: int | None,
+    isolation: launch.Isolation | None,
+) -> _Job:
+    components = {label: component for label, (component, _) in find_registered(documents[0]).items()}
     slots = parallelism or os.cpu_count() or 1
     return _Job(
         plan, pipeline_time_limit(documents), where, record, slots, isolation or launch.default_isolation(), components

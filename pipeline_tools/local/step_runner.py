@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -30,6 +31,9 @@ from pipeline_tools.runs.result import Artifact
 from pipeline_tools.spec.executors import Function, Importer
 from pipeline_tools.spec.graph import Task
 from pipeline_tools.spec.types import cast
+
+_METADATA_ALONE = ("system.Metrics", "system.ClassificationMetrics", "system.SlicedClassificationMetrics")
+"""Types of artifacts whose content is their metadata; most have no file."""
 
 
 class StepError(Exception):
@@ -73,17 +77,21 @@ class StepRunner:
         self._components = components
         self._fetching = asyncio.Lock()
 
-    async def run(self, name: str, task: Task, inputs: Values) -> Outcome:
+    async def run(self, name: str, task: Task, inputs: Values, *, kept: bool) -> Outcome:
         """Run a step, with as many attempts as its retry policy allows.
 
         Args:
             name: Its name in the run.
             task: What it is.
             inputs: What it is given.
+            kept: Whether all that it depends on is kept from an earlier session of the run. Then a step that succeeded
+                in it, and whose artifacts are still there, is not run again.
 
         Returns:
             What it returned, or why it failed.
         """
+        if kept and (outputs := self._succeeded_before(name)) is not None:
+            return Outcome("succeeded", outputs, kept=True)
         given = {
             "parameters": dict(inputs.parameters),
             "artifacts": {key: [each.uri for each in made] for key, made in inputs.artifacts.items()},
@@ -91,8 +99,10 @@ class StepRunner:
         component = self._components.get(task.component.get("executorLabel", ""), "")
         watch = _Stopwatch()
         policy = task.spec.get("retryPolicy", {})
-        last = int(policy.get("maxRetryCount", 0)) + 1
-        for attempt in range(1, last + 1):
+        before = self._record.result.steps[name].attempts  # in earlier sessions of the run
+        shutil.rmtree(self._run_dir.outputs(name), ignore_errors=True)  # what an earlier session left, whole or not
+        last = before + int(policy.get("maxRetryCount", 0)) + 1
+        for attempt in range(before + 1, last + 1):
             log = self._log(name, task, attempt)
 
             def started(attempt: int = attempt, log: Path | None = log) -> None:
@@ -126,9 +136,21 @@ class StepRunner:
                     shutil.rmtree(self._run_dir.partial(name), ignore_errors=True)
             self._record.change(name, error=str(failure), error_type=failure.type, seconds=watch.seconds)
             if attempt < last:
-                await asyncio.sleep(_backoff(policy, attempt))
+                await asyncio.sleep(_backoff(policy, attempt - before))
         self._record.change(name, status="failed", inputs=given)
         return Outcome("failed", errors=(f"{name}: {failure}",))
+
+    def _succeeded_before(self, name: str) -> Values | None:
+        step = self._record.result.steps[name]
+        if step.status != "succeeded":
+            return None
+        for artifact in step.artifacts.values():
+            path = Path(artifact.mirror or artifact.uri)
+            # Metrics are in the record; what is elsewhere is looked for by whoever reads it.
+            needed = artifact.type not in _METADATA_ALONE and path.is_relative_to(self._run_dir.path)
+            if needed and not path.exists():
+                return None
+        return Values(step.parameters, {output: (artifact,) for output, artifact in step.artifacts.items()})
 
     def _log(self, name: str, task: Task, attempt: int) -> Path | None:
         if isinstance(task.executor, Importer):
@@ -169,7 +191,8 @@ class StepRunner:
             raise
 
     async def _process(self, name: str, task: Task, inputs: Values, started: Callable[[], None]) -> Values:
-        scratch = self._run_dir.partial(name)
+        # What processes of a dead attempt still write never reaches the outputs of this one.
+        scratch = self._run_dir.partial(name) / secrets.token_hex(4)
         outputs = scratch / "outputs"
         outputs.mkdir(parents=True)
         (scratch / "parameters").mkdir()

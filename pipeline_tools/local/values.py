@@ -31,11 +31,13 @@ class Outcome:
             it goes on, as in a cluster.
         outputs: What it returned.
         errors: Messages of what failed in it.
+        kept: Whether all of it is the result of an earlier session of the same run, and nothing of it ran now.
     """
 
     state: State
     outputs: Values = field(default_factory=Values)
     errors: tuple[str, ...] = ()
+    kept: bool = False
 
     @property
     def bad(self) -> bool:

@@ -61,7 +61,10 @@ class RunDir:
         return self.path.joinpath("imported", *inside)
 
     def partial(self, step: str) -> Path:
-        """Where a step works. Names of steps can contain one another (``train`` and ``train/0``); these do not."""
+        """Where the attempts of a step work, each in a directory of its own.
+
+        Names of steps can contain one another (``train`` and ``train/0``); these do not.
+        """
         return self.path / "partial" / step.replace("/", "~")
 
     def log(self, step: str) -> Path:

@@ -63,6 +63,23 @@ class Record:
             process=this_process(),
         )
 
+    @classmethod
+    def resume(cls, run_dir: RunDir, before: RunResult, observer: Observer) -> Record:
+        """Go on with the record of a run that has ended without succeeding.
+
+        Args:
+            run_dir: The run's directory.
+            before: The run as it was loaded.
+            observer: Told of every change.
+
+        Returns:
+            The record: steps that succeeded stay as they are, the others wait, with what is known of their attempts.
+        """
+        record = cls(run_dir, before.pipeline, before.parameters, before.package, observer)
+        steps = {name: _waiting(step) for name, step in before.steps.items()}
+        record.result = replace(record.result, started=before.started, steps=steps)
+        return record
+
     def add(self, steps: Iterable[tuple[str, str]]) -> None:
         """Note steps that are going to come.
 
@@ -144,6 +161,13 @@ class Record:
             with atomic_file(self.result.run_dir / RECORD_NAME) as scratch:
                 scratch.write_text(text + "\n", encoding="utf-8")
         self._next_write = time.monotonic() + _WRITE_SHARE * (time.thread_time() - began)
+
+
+def _waiting(step: Step) -> Step:
+    """Let a step that did not succeed wait again; its attempts and its log stay."""
+    if step.status == "succeeded":
+        return step
+    return Step(step.name, step.display_name, step.component, attempts=step.attempts, log=step.log)
 
 
 def versions() -> dict[str, str]:

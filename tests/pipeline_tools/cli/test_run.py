@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_tools.compiler import compile_package
-from pipeline_tools.local import RunInterruptedError, RunResult, run
+from pipeline_tools.local import RunInterruptedError, RunResult, resume, run
 from tests.campaigns import seeds
 from tests.command import taxi_pipeline
 from tests.pipeline_tools.local import pipelines
@@ -203,7 +203,7 @@ def test_ctrl_c_in_python(tmp_path):
 
 
 @pytest.mark.parametrize("seed", seeds(3, 200))
-def test_killed_at_any_moment_a_run_claims_no_more_than_there_is(packages, tmp_path, seed):
+def test_killed_at_any_moment_a_run_claims_no_more_than_there_is_and_goes_on(packages, tmp_path, seed):
     where = tmp_path / "run"
     line = [sys.executable, "-m", "taxi_pipeline", "run", packages / "chain.tar.gz", "--run-dir", where]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -218,3 +218,14 @@ def test_killed_at_any_moment_a_run_claims_no_more_than_there_is(packages, tmp_p
     statuses = {step["status"] for step in record["steps"].values()}
     assert record["status"] == ("succeeded" if record["ended"] else "running")
     assert statuses == {"succeeded"} or not record["ended"]
+
+    undisturbed = run(pipelines.chain, run_dir=tmp_path / "undisturbed")
+    resumed = resume(where)
+    assert resumed.outputs == undisturbed.outputs
+    for name, step in undisturbed.steps.items():
+        assert resumed.steps[name].parameters == step.parameters
+        for output, artifact in step.artifacts.items():
+            assert resumed.artifact(name, output).metadata == artifact.metadata
+            assert resumed.artifact(name, output).path.exists() == artifact.path.exists()
+            if artifact.path.exists():
+                assert resumed.artifact(name, output).path.read_bytes() == artifact.path.read_bytes()
