@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from sqlglot import exp
 
@@ -246,11 +247,16 @@ def _cast(node: exp.Expr, columns: Mapping[str, str]) -> str:
     return wanted
 
 
+def _is_zone(name: str) -> bool:
+    # An offset such as +05:00 is none: engines do not agree which way it counts. A slim image may lack the list.
+    return bool(_ZONE.fullmatch(name)) and name in (available_timezones() or {name})
+
+
 def _extract(node: exp.Expr, columns: Mapping[str, str]) -> str:
     part, moment = node.this, node.expression
     zone = moment.args.get("zone") if isinstance(moment, exp.AtTimeZone) else None
     if zone is not None:
-        if not zone.is_string or not _ZONE.fullmatch(zone.name):
+        if not zone.is_string or not _is_zone(zone.name):
             raise _unfit(node, "is not allowed; name a time zone, for example 'America/Chicago'")
         moment.meta[TYPE] = "TIMESTAMP"
         moment = moment.this

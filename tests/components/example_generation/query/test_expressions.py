@@ -301,6 +301,7 @@ REFUSED = [
     ("EXTRACT(EPOCH FROM TIMESTAMP '2016-01-03')", "is not allowed; of a TIMESTAMP there is MICROSECOND"),
     ("EXTRACT(YEAR FROM '2016')", "takes a TIMESTAMP or a DATE, and is given STRING"),
     ("EXTRACT(HOUR FROM TIMESTAMP '2016-01-03' AT TIME ZONE '+05:00')", "name a time zone"),
+    ("EXTRACT(HOUR FROM TIMESTAMP '2016-01-03' AT TIME ZONE 'Mars/Olympus')", "name a time zone"),
     ("9223372036854775808", "too large for INT64"),
     ("1e309", "too large for FLOAT64"),
     ("1 IS TRUE", "takes a BOOL, and is given INT64"),
