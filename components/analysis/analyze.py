@@ -121,13 +121,14 @@ def analyze(
                 baselines=_baselines(predictions, {rule_name(rule_column, rule_value): rule}),
                 features=tuple(predictor.features),
                 warnings=(*find_leaks(files, predictor), *low_thresholds(config, evaluated)),
+                left_out={"unlabelled": int((~labelled).sum()), "columns": predictor.label_columns},
             )
             added = {
                 VERDICT: evaluated.verdict,
                 BASELINES: evaluated.baselines,
                 FEATURES: evaluated.features,
                 WARNINGS: evaluated.warnings,
-                LEFT_OUT: {"unlabelled": int((~labelled).sum()), "columns": predictor.label_columns},
+                LEFT_OUT: evaluated.left_out,
             }
             for name, content in added.items():
                 text = json.dumps(content, indent=2) + "\n"

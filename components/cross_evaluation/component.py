@@ -21,6 +21,7 @@ def cross_evaluate(
     label_key: str,
     matrix: Output[Artifact],
     metrics: Output[Metrics],
+    weight_key: str = "",
 ):
     """Evaluate two models on the eval rows of each other's source, and of their own.
 
@@ -36,6 +37,7 @@ def cross_evaluate(
         label_key: Name of the label among the transformed features.
         matrix: matrix.json: the AUC of each model on each set of eval rows, with a 95 % interval.
         metrics: The AUC of each model on each set of eval rows.
+        weight_key: Raw column that weighs the eval rows; empty counts all alike.
     """
     from components.cross_evaluation.cross_evaluate import cross_evaluate, flat_metrics
 
@@ -44,6 +46,7 @@ def cross_evaluate(
         {name1: train_examples1.path, name2: train_examples2.path},
         {f"rows of {name1}": eval_examples1.path, f"rows of {name2}": eval_examples2.path},
         label_key=label_key,
+        weight_key=weight_key,
         matrix=matrix.path,
     )
     metrics.metadata.update(flat_metrics(result))

@@ -30,6 +30,7 @@ def cross_evaluate(
     *,
     label_key: str,
     matrix: str,
+    weight_key: str = "",
     seed: int = 1,
 ) -> dict[str, Any]:
     """Compute the AUC of every model on the eval split of every set of examples.
@@ -40,6 +41,7 @@ def cross_evaluate(
         eval_examples: Directories of `examples` artifacts with an eval split, by name.
         label_key: The label among the transformed features.
         matrix: Directory to write, with ``matrix.json`` in it.
+        weight_key: Raw column that weighs the examples; empty counts all alike.
         seed: Of the resampling.
 
     Returns:
@@ -59,7 +61,7 @@ def cross_evaluate(
                     f"the one with key {key}: it cannot be evaluated on them"
                 )
     cells = [
-        [_evaluate(model, examples, label_key, name, seed) for name, examples in eval_examples.items()]
+        [_evaluate(model, examples, label_key, weight_key, name, seed) for name, examples in eval_examples.items()]
         for model in models.values()
     ]
     result: dict[str, Any] = {
@@ -77,8 +79,8 @@ def cross_evaluate(
     return result
 
 
-def _evaluate(model: str, examples: str, label_key: str, name: str, seed: int) -> dict[str, float]:
-    predictor = Predictor(model, read_schema(examples), label_key, [])
+def _evaluate(model: str, examples: str, label_key: str, weight_key: str, name: str, seed: int) -> dict[str, float]:
+    predictor = Predictor(model, read_schema(examples), label_key, [], weight_key)
     batches = (batch for path in split_files(examples, "eval") for batch in read_batches(path))
     table = pa.Table.from_batches(predictor.predict_batch(batch) for batch in batches)
     predictions = as_predictions(table.combine_chunks())

@@ -110,13 +110,15 @@ class Evaluation:
         metrics: By slice and name, exactly as ``tfma.load_eval_result`` gives them; the empty key is all examples. An
             area under a curve is NaN in slices of one class, for which TFMA gives 0.
         intervals: By slice and name, the interval that TFMA itself computed, where the eval config asks for that.
-        classes: By slice, how many negatives and positives, where that is known.
+        classes: By slice, how many negatives and positives, where that is known; not those of weight 0.
         matrices: Of all examples, by ascending threshold; empty where the eval config asks for no curve.
         buckets: Of all examples, likewise, those that are not empty.
         verdict: ``verdict.json``, where there is one.
         baselines: ``baselines.json``: by name, what needs no model, where there is one.
         features: ``features.json``: what the model sees, where there is one.
         warnings: ``warnings.json``: what a person should look at before the numbers are believed, a text each.
+        left_out: ``left_out.json``: ``unlabelled``, how many rows have no label, and ``columns``, from which
+            it follows.
         predictions: Of each example, where they were kept.
         weighted: Whether the eval config weighs examples, so that counts are sums of weights.
     """
@@ -131,6 +133,7 @@ class Evaluation:
     baselines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     features: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    left_out: Mapping[str, Any] = field(default_factory=dict)
     predictions: Predictions | None = None
     weighted: bool = False
 
@@ -180,9 +183,10 @@ def read_evaluation(directory: str | Path) -> Evaluation:
     predictions = _group_predictions(path, metrics) if predictions_files(path) else None
     if predictions:
         classes |= {
-            key: (len(rows) - positives, positives)
+            key: (float(np.sum(counted & ~positive)), float(np.sum(counted & positive)))
             for key, rows in predictions.groups.items()
-            for positives in [float(predictions.labels[rows].sum())]
+            for positive in [predictions.labels[rows] > 0.5]
+            for counted in [np.ones(len(rows), bool) if predictions.weights is None else predictions.weights[rows] > 0]
         }
     _leave_out_undefined(metrics, intervals, classes, area_metrics(result.config))
     return Evaluation(
@@ -196,6 +200,7 @@ def read_evaluation(directory: str | Path) -> Evaluation:
         baselines=_read_json(path / BASELINES) or {},
         features=tuple(_read_json(path / FEATURES) or ()),
         warnings=tuple(_read_json(path / WARNINGS) or ()),
+        left_out=read_left_out(path),
         predictions=predictions,
         weighted=any(
             spec.example_weight_key or spec.example_weight_keys
@@ -223,6 +228,18 @@ def read_verdict(directory: str | Path) -> dict[str, Any]:
         return {**verdict, "blessed": bool(verdict["blessed"]), "reason": str(verdict["reason"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no verdict to read, so this is no evaluation of tfma_analyze: {error}") from None
+
+
+def read_left_out(directory: str | Path) -> dict[str, Any]:
+    """Read how many eval rows were left out because they have no label.
+
+    Args:
+        directory: Of an `evaluation` artifact.
+
+    Returns:
+        ``unlabelled`` and ``columns``, from which the label follows; nothing of a result that is not of `tfma_analyze`.
+    """
+    return dict(_read_json(Path(directory) / LEFT_OUT) or {})
 
 
 def predictions_files(directory: str | Path) -> list[Path]:
@@ -350,7 +367,7 @@ def _read_json(path: Path) -> Any:
 def _predictions_table(directory: str | Path) -> pa.Table:
     files = predictions_files(directory)
     if not files:
-        raise InputError(f"{directory}: no predictions in it; was it written by tfma_analyze?")
+        raise InputError(f"{directory}: contains no predictions; it must be an evaluation by tfma_analyze")
     return pa.concat_tables([pq.read_table(path) for path in files]).combine_chunks()
 
 

@@ -56,14 +56,16 @@ def choose_requests(examples: str, evaluation: str, count: int) -> list[GoldenRe
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from components.lib.artifacts.evaluation import read_left_out, read_predictions
     from components.lib.artifacts.examples import KEY_COLUMN, read_batches, read_schema, split_files
 
     if count < 1:
         raise InputError(f"golden_requests={count}: at least one is needed to verify a deployment")
     columns = [feature.name for feature in read_schema(examples).feature]
-    predictions = _predictions(Path(evaluation))
+    read = read_predictions(evaluation)
+    predictions = dict(zip(read.keys.to_pylist(), read.scores.tolist(), strict=True))
     keys = pa.array(list(predictions))
-    unlabelled = _unlabelled(Path(evaluation))
+    unlabelled = read_left_out(evaluation).get("unlabelled", 0)
     step = max(1, len(predictions) // count)
     requests: list[GoldenRequest] = []
     at = without = 0
@@ -81,26 +83,6 @@ def choose_requests(examples: str, evaluation: str, count: int) -> list[GoldenRe
             f"it made from {examples}?"
         )
     return requests[:count]
-
-
-def _unlabelled(evaluation: Path) -> int:
-    """Count the eval examples that have no label and so no prediction."""
-    from components.lib.artifacts.evaluation import LEFT_OUT
-
-    path = evaluation / LEFT_OUT
-    return int(json.loads(path.read_text(encoding="utf-8"))["unlabelled"]) if path.is_file() else 0
-
-
-def _predictions(evaluation: Path) -> dict[str, float]:
-    from components.lib.artifacts.examples import KEY_COLUMN, read_batches
-
-    found: dict[str, float] = {}
-    for path in sorted((evaluation / "predictions").glob("*.parquet")):
-        for batch in read_batches(path, [KEY_COLUMN, "probability"]):
-            found.update(zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True))
-    if not found:
-        raise InputError(f"{evaluation}: contains no predictions; it must be an evaluation by tfma_analyze")
-    return found
 
 
 def write_requests(model: Path, requests: Sequence[GoldenRequest]) -> None:

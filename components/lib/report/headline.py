@@ -27,7 +27,8 @@ def headline(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | N
 
     Returns:
         ``metrics``: their names for a person; ``rows``: ``name``, ``class`` and for each metric a value and its
-        interval; ``difference``: the same of two compared models; ``examples``: how many; ``charts``.
+        interval; ``difference``: the same of two compared models; ``examples``: how many; ``left_out``: sentences about
+        rows without a label; ``charts``.
     """
     names = [metric, *(name for name in metric_names(models) if name != metric)]
     plain = {AUC: "auc", ACCURACY: "accuracy", LOG_LOSS: "log_loss"}
@@ -52,6 +53,7 @@ def headline(models: Mapping[str, Evaluation], comparison: Mapping[str, Any] | N
         "rows": rows,
         "difference": difference,
         "examples": next((each.overall[COUNT] for each in models.values() if COUNT in each.overall), None),
+        "left_out": list(dict.fromkeys(text for each in models.values() if (text := _left_out(each)))),
         "charts": [chart for at, name in enumerate(names) if (chart := _headline_chart(rows, at, label(name)))],
     }
 
@@ -69,6 +71,14 @@ def _headline_chart(rows: Sequence[Mapping[str, Any]], at: int, unit: str) -> Ma
         return None
     said = "; ".join(f"{name}: {some[0].value:.4f}" for name, some in estimates)
     return charts.interval_chart(f"{unit} of all examples", f"{said}.", estimates, unit=unit)
+
+
+def _left_out(evaluation: Evaluation) -> str:
+    count = evaluation.left_out.get("unlabelled", 0)
+    if not count:
+        return ""
+    rows = "1 row has no label and is" if count == 1 else f"{count:,} rows have no label and are"
+    return f"{rows} left out: {' or '.join(evaluation.left_out['columns'])} is missing, from which it follows."
 
 
 def _cell(own: Mapping[str, float] | None) -> tuple[float | None, Interval | None]:

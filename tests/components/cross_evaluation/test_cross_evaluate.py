@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def evaluated(folder: Path, **changes: Path) -> dict:
+def evaluated(folder: Path, weight_key: str = "", **changes: Path) -> dict:
     paths = {name: folder / name for name in ("train of x", "train of z", "eval of x", "eval of z")} | changes
     return cross_evaluate(
         {name: str(folder / f"model of {name}") for name in ("x", "z")},
@@ -49,6 +49,7 @@ def evaluated(folder: Path, **changes: Path) -> dict:
         {f"rows of {name}": str(paths[f"eval of {name}"]) for name in ("x", "z")},
         label_key="label",
         matrix=str(folder / "matrix"),
+        weight_key=weight_key,
     )
 
 
@@ -77,3 +78,20 @@ def test_rows_of_one_class_are_refused(folder: Path) -> None:
     pq.write_table(table.filter(pa.compute.equal(table["y"], 1)), path)
     with pytest.raises(InputError, match=r"labels \('label'\) of 'rows of x' are 1: one class has no AUC"):
         evaluated(folder)
+
+
+def test_weights_count(folder: Path) -> None:
+    for name in ("x", "z"):
+        path = folder / f"eval of {name}" / "eval" / "data-00000-of-00001.parquet"
+        table = pq.read_table(path)
+        weights = pa.array(np.random.default_rng(7).choice([0.0, 1.0, 3.0], table.num_rows).astype(np.float32))
+        pq.write_table(table.append_column("w", weights), path)
+        schema = (folder / f"eval of {name}" / "schema.pbtxt").read_text()
+        (folder / f"eval of {name}" / "schema.pbtxt").write_text(f'{schema}feature {{ name: "w" type: FLOAT }}\n')
+    plain, weighted = evaluated(folder), evaluated(folder, weight_key="w")
+    table = pq.read_table(folder / "eval of x" / "eval")
+    expected = roc_auc_score(table["y"], table["x"], sample_weight=table["w"])
+    assert weighted["cells"][0][0]["value"] == pytest.approx(expected, abs=1e-3)
+    assert weighted["cells"][0][0]["value"] != plain["cells"][0][0]["value"]
+    with pytest.raises(InputError, match="no such column of numbers"):
+        evaluated(folder, weight_key="weight")

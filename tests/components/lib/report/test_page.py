@@ -231,3 +231,10 @@ def test_warnings_are_below_the_verdict_and_name_their_model() -> None:
     page = Page(render(models, title="t"))
     assert f"! warning a a leak: {EVIL}" in " ".join(page.text.split())
     assert page.text.index("blessed") < page.text.index("a leak") < page.text.index("Metrics")
+
+
+def test_rows_without_a_label_are_counted_on_the_page() -> None:
+    left_out = {"unlabelled": 1234, "columns": ["fare", "tips"]}
+    text = Page(render({"m": make_evaluation(left_out=left_out)}, title="t")).text
+    assert "1,234 rows have no label and are left out: fare or tips is missing, from which it follows." in text
+    assert "left out" not in Page(render({"m": make_evaluation()}, title="t")).text.split("Curves")[0]
