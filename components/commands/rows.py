@@ -70,9 +70,9 @@ def read_rows(
     """
     from components.example_generation.query.dialect import connect
     from components.example_generation.query.expressions import parse_derived
-    from components.example_generation.query.selection import KEY, Request
+    from components.example_generation.query.selection import KEY, RowRequest
     from components.example_generation.query.windows import Window
-    from components.example_generation.sources.source import Access, open_sources, parse_handles
+    from components.example_generation.sources.source import SourceAccess, open_sources, parse_handles
 
     if count < 1:
         raise InputError(f"--num-examples {count}: must be at least 1")
@@ -80,14 +80,14 @@ def read_rows(
     derived = {name: text for name, text in table.derived_columns.items() if name in types}
     time_column = table.time_column if derived or table.time_column in types else ""
     windows = {"eval": Window()}
-    request = Request(types, "", parse_derived(derived), time_column, windows=windows, without_keys=True)
+    request = RowRequest(types, "", parse_derived(derived), time_column, windows=windows, without_keys=True)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         handles = parse_handles("", _handle(examples_file), request)
-        (source,) = open_sources(handles, request, Access(scratch))
+        (source,) = open_sources(handles, request, SourceAccess(scratch))
         keyed = table.key_column in source.table.columns
         if keyed:
-            (source,) = open_sources(handles, replace(request, key_column=table.key_column), Access(scratch))
+            (source,) = open_sources(handles, replace(request, key_column=table.key_column), SourceAccess(scratch))
         connection = connect(scratch, threads=1)
         connection.execute("SET preserve_insertion_order = true")
         try:

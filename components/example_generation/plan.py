@@ -13,7 +13,7 @@ from components.example_generation.describe.empty_windows import WindowCheck, ch
 from components.example_generation.request import ReadParameters, make_request
 from components.example_generation.rows import count_rows
 from components.example_generation.sources.gcs import naming_objects
-from components.example_generation.sources.source import Access, Source, open_sources, parse_handles
+from components.example_generation.sources.source import Source, SourceAccess, open_sources, parse_handles
 from components.lib.schema import load_schema
 
 
@@ -53,7 +53,7 @@ class PlannedQuery:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReadPlan:
     """What a read would do.
 
     Attributes:
@@ -71,7 +71,7 @@ class Plan:
         return "\n\n".join([*map(str, self.queries), f"-- train and eval are disjoint: {disjoint}"])
 
 
-def plan_read(parameters: ReadParameters) -> Plan:
+def plan_read(parameters: ReadParameters) -> ReadPlan:
     """Check what can be checked without writing and without cost: files' rows are counted, tables only looked at.
 
     Whether values fit the schema shows when they are read.
@@ -91,10 +91,10 @@ def plan_read(parameters: ReadParameters) -> Plan:
         scratch = Path(name)
         with naming_objects(scratch):
             sources = open_sources(
-                handles, request, Access(scratch, parameters.project, parameters.location, parameters.by_beam)
+                handles, request, SourceAccess(scratch, parameters.project, parameters.location, parameters.by_beam)
             )
             checks = [plan_check(check) for check in checks_of_read(sources)]
-            return Plan([*checks, *(_plan(source, scratch) for source in sources)], check_by_rule(sources), sources)
+            return ReadPlan([*checks, *(_plan(source, scratch) for source in sources)], check_by_rule(sources), sources)
 
 
 def plan_check(check: WindowCheck) -> PlannedQuery:

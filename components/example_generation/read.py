@@ -21,7 +21,7 @@ from components.example_generation.query.selection import KEY
 from components.example_generation.request import ReadParameters, make_request
 from components.example_generation.rows import find_places, write_rows
 from components.example_generation.sources.gcs import naming_objects
-from components.example_generation.sources.source import Access, Source, open_sources, parse_handles
+from components.example_generation.sources.source import Source, SourceAccess, open_sources, parse_handles
 from components.lib.schema import load_schema
 from pipeline_tools.atomic import atomic_directory
 from pipeline_tools.errors import InputError
@@ -52,7 +52,7 @@ def read_examples(
         scratch = Path(name)
         with naming_objects(scratch):
             sources = open_sources(
-                handles, request, Access(scratch, parameters.project, parameters.location, parameters.by_beam)
+                handles, request, SourceAccess(scratch, parameters.project, parameters.location, parameters.by_beam)
             )
             for check in checks_of_read(sources):
                 check.run()

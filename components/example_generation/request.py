@@ -9,7 +9,7 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.example_generation.query.expressions import columns_of, parse_derived
-from components.example_generation.query.selection import Request
+from components.example_generation.query.selection import RowRequest
 from components.example_generation.query.windows import parse_window
 from components.lib.beam.options import BeamOptions
 from components.lib.schema import column_types
@@ -79,7 +79,7 @@ class ReadParameters:
         return (self.workers or BeamOptions()) if self.read_mode == "cloud" else None
 
 
-def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Request:
+def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> RowRequest:
     """Check the parameters of a read.
 
     Args:
@@ -121,4 +121,4 @@ def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> Reque
     if not time and not all(window.open for window in windows.values()):
         raise InputError("time_column is empty, and a window is given; name the column that the window is of")
     asked = {split: windows[split] for split in SPLITS if split in parameters.splits}
-    return Request(types, key, derived, time, rows, asked, parameters.group_column)
+    return RowRequest(types, key, derived, time, rows, asked, parameters.group_column)

@@ -31,7 +31,7 @@ from pipeline_tools.paths import atomic_path
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """A request with what it names.
 
     Attributes:
@@ -71,7 +71,7 @@ class Plan:
         )
 
 
-def make_plan(request: Request) -> Plan:
+def make_plan(request: Request) -> TrainingPlan:
     """Load what a request names.
 
     Args:
@@ -99,10 +99,10 @@ def make_plan(request: Request) -> Plan:
         model: keras.Model = build_model(features, seed=request.seed, **request.hyperparameters)
         return model
 
-    return Plan(request, schema, output, features, columns, build)
+    return TrainingPlan(request, schema, output, features, columns, build)
 
 
-def check_for_workers(plan: Plan) -> None:
+def check_for_workers(plan: TrainingPlan) -> None:
     """Check that a model can be trained by several workers, as far as that can be seen without training it.
 
     Args:
@@ -121,7 +121,7 @@ def check_for_workers(plan: Plan) -> None:
 
 
 def train_in_process(
-    plan: Plan, model: str, *, worker: int = 0, workers: int = 1, checkpoints: CheckpointOptions | None = None
+    plan: TrainingPlan, model: str, *, worker: int = 0, workers: int = 1, checkpoints: CheckpointOptions | None = None
 ) -> dict[str, float]:
     """Train in this process, alone or with others.
 
@@ -182,7 +182,7 @@ def train_in_process(
     return {} if worker else metrics
 
 
-def _check(plan: Plan, network: keras.Model, rows: Rows) -> Exporter:
+def _check(plan: TrainingPlan, network: keras.Model, rows: Rows) -> Exporter:
     """Look at an untrained model, and see that it can be exported."""
     module_name = plan.request.model_module
     check_model(network, rows, module_name)
@@ -193,7 +193,7 @@ def _check(plan: Plan, network: keras.Model, rows: Rows) -> Exporter:
 
 
 def _finish(
-    plan: Plan,
+    plan: TrainingPlan,
     network: keras.Model,
     exporter: Exporter,
     metrics: dict[str, float],

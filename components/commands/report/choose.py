@@ -14,7 +14,7 @@ from pipeline_tools.runs.result import Step
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReportContent:
     """What a page is about.
 
     Attributes:
@@ -26,7 +26,7 @@ class Shown:
     comparison: Mapping[str, Any] | None = None
 
 
-def choose(lineage: Lineage, wanted: str | None) -> Shown:
+def choose(lineage: Lineage, wanted: str | None) -> ReportContent:
     """Choose the models of a run.
 
     Args:
@@ -52,15 +52,15 @@ def choose(lineage: Lineage, wanted: str | None) -> Shown:
         return _compared(lineage, *comparing[-1])
     if len(evaluating) == 1:
         [(step, role)] = evaluating
-        return Shown({"The model": step.artifacts[role.evaluation].uri})
+        return ReportContent({"The model": step.artifacts[role.evaluation].uri})
     shown_names = {step.name: step.display_name or step.name for step, _ in evaluating}
     if len(set(shown_names.values())) < len(shown_names):
         shown_names = {step.name: step.label for step, _ in evaluating}
-    return Shown({shown_names[step.name]: step.artifacts[role.evaluation].uri for step, role in evaluating})
+    return ReportContent({shown_names[step.name]: step.artifacts[role.evaluation].uri for step, role in evaluating})
 
 
-def _compared(lineage: Lineage, step: Step, role: ComparesModels) -> Shown:
+def _compared(lineage: Lineage, step: Step, role: ComparesModels) -> ReportContent:
     names, given = given_parameters(step), given_artifacts(step)
     evaluations = {str(names[name]): given[evaluation] for name, evaluation in role.evaluations}
     path = lineage.find(step.artifacts[role.comparison]) / "comparison.json"
-    return Shown(evaluations, json.loads(path.read_text(encoding="utf-8")))
+    return ReportContent(evaluations, json.loads(path.read_text(encoding="utf-8")))

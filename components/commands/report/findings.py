@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.commands.report.choose import Shown
+from components.commands.report.choose import ReportContent
 from components.commands.report.lineage import Lineage, given_artifacts, given_parameters
 from components.lib.report.data import Data, read_json
 from components.lib.report.roles import CrossEvaluatesModels, EvaluatesModel, MeasuresDrift, ReadsExamples, TrainsModel
@@ -15,7 +15,7 @@ from pipeline_tools.runs.result import Step
 _Reader = tuple[Step, ReadsExamples]
 
 
-def find_data(lineage: Lineage, shown: Shown) -> Data:
+def find_data(lineage: Lineage, shown: ReportContent) -> Data:
     """Find what is known of the examples that the models were trained and evaluated on.
 
     Args:
@@ -50,7 +50,7 @@ def find_data(lineage: Lineage, shown: Shown) -> Data:
     return Data(statistics, anomalies, drift)
 
 
-def find_matrix(lineage: Lineage, shown: Shown) -> Mapping[str, Any] | None:
+def find_matrix(lineage: Lineage, shown: ReportContent) -> Mapping[str, Any] | None:
     """Find how each of these models does on the rows of the others, if that was tried."""
     for step, role in lineage.steps(CrossEvaluatesModels)[-1:]:
         matrix: Mapping[str, Any] = read_json(lineage.find(step.artifacts[role.matrix]), "matrix.json")
@@ -59,7 +59,7 @@ def find_matrix(lineage: Lineage, shown: Shown) -> Mapping[str, Any] | None:
     return None
 
 
-def find_features(lineage: Lineage, shown: Shown) -> dict[str, list[dict[str, Any]]] | None:
+def find_features(lineage: Lineage, shown: ReportContent) -> dict[str, list[dict[str, Any]]] | None:
     """Read what each model sees from the transform graph it was trained with, which knows the sizes of vocabularies.
 
     Args:

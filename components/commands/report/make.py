@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.commands.report.choose import Shown, choose
+from components.commands.report.choose import ReportContent, choose
 from components.commands.report.findings import find_data, find_features, find_matrix
 from components.commands.report.lineage import Copies, Lineage
 from components.commands.report.steps import describe_run
@@ -121,7 +121,7 @@ def _make(source: Source, *, step: str | None, page: Path | None) -> View:
 def _make_of(source: Source, copies: Copies, *, step: str | None, page: Path | None) -> View:
     place = source.location if isinstance(source, RunResult) else os.fspath(source)
     lineage = _lineage(source, copies)
-    shown = choose(lineage, step) if lineage else Shown({"The model": place})
+    shown = choose(lineage, step) if lineage else ReportContent({"The model": place})
     if step and not lineage:
         raise InputError("step: a TFMA result directory has no steps; leave it out")
     if shown.evaluations:

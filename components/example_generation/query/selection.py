@@ -57,7 +57,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Request:
+class RowRequest:
     """What is asked of a source.
 
     Attributes:
@@ -94,7 +94,7 @@ class Request:
         return read
 
 
-def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold: bool) -> Selection:
+def select(request: RowRequest, table: exp.Table, kinds: Mapping[str, str], *, fold: bool) -> Selection:
     """Write the query.
 
     Args:
@@ -148,7 +148,7 @@ def select(request: Request, table: exp.Table, kinds: Mapping[str, str], *, fold
 
 
 def count_times(
-    request: Request, table: exp.Table, kinds: Mapping[str, str], windows: Sequence[Window] = ()
+    request: RowRequest, table: exp.Table, kinds: Mapping[str, str], windows: Sequence[Window] = ()
 ) -> Selection:
     """Write the query for the first and the last time of a table, and for the rows in each of some windows.
 
@@ -188,7 +188,7 @@ def _cast(value: exp.Expr, kind: str) -> exp.Expr:
     return exp.cast(value, exp.DataType.build(kind, dialect="bigquery"))
 
 
-def _read(name: str, kind: str, request: Request) -> exp.Expr:
+def _read(name: str, kind: str, request: RowRequest) -> exp.Expr:
     """Give a column the type that the schema says; the time column is a TIMESTAMP until the end."""
     column, wanted = exp.column(name, quoted=True), request.types.get(name)
     value: exp.Expr = column
@@ -268,7 +268,7 @@ def _hash(value: exp.Expr) -> exp.Expr:
     return exp.FarmFingerprint(expressions=[value])
 
 
-def _split(request: Request, *, fold: bool) -> exp.Expr:
+def _split(request: RowRequest, *, fold: bool) -> exp.Expr:
     if not fold:
         return exp.Literal.string(next(iter(request.windows)))
     name = _GROUP if request.group_column else KEY
@@ -281,7 +281,7 @@ def _order() -> exp.Expr:
     return _hash(concat(exp.Literal.string(SALT), _column(KEY)))
 
 
-def _output(name: str, request: Request, kinds: Mapping[str, str]) -> exp.Expr:
+def _output(name: str, request: RowRequest, kinds: Mapping[str, str]) -> exp.Expr:
     if name in request.derived:
         return exp.alias_(_derived(name, request, kinds), name, quoted=True)
     if name == request.time_column:
@@ -289,7 +289,7 @@ def _output(name: str, request: Request, kinds: Mapping[str, str]) -> exp.Expr:
     return _column(name)
 
 
-def _derived(name: str, request: Request, kinds: Mapping[str, str]) -> exp.Expr:
+def _derived(name: str, request: RowRequest, kinds: Mapping[str, str]) -> exp.Expr:
     expression, wanted = request.derived[name].copy(), request.types[name]
     columns = {column: _type_in_expressions(column, request, kinds) for column in columns_of(expression)}
     for column in list(expression.find_all(exp.Column)):
@@ -309,7 +309,7 @@ def _derived(name: str, request: Request, kinds: Mapping[str, str]) -> exp.Expr:
     return expression if given == _SQL[wanted] else _cast(expression, _SQL[wanted])
 
 
-def _type_in_expressions(name: str, request: Request, kinds: Mapping[str, str]) -> str:
+def _type_in_expressions(name: str, request: RowRequest, kinds: Mapping[str, str]) -> str:
     """Give the type that `_read` gives a column."""
     if name == request.time_column:
         return "TIMESTAMP"
@@ -331,7 +331,7 @@ def _whole(name: str, column: exp.Column) -> exp.Expr:
     return exp.Case().when(fits, _cast(column.copy(), "INT64")).else_(exp.Anonymous(this="ERROR", expressions=[said]))
 
 
-def _parameters(request: Request) -> dict[str, int | datetime]:
+def _parameters(request: RowRequest) -> dict[str, int | datetime]:
     ends = {
         name: end
         for split, window in request.windows.items()
@@ -356,7 +356,7 @@ def _within(time: exp.Column, begins: list[str], ends: list[str]) -> list[exp.Ex
     return conditions
 
 
-def _in_some_window(request: Request) -> list[exp.Expr]:
+def _in_some_window(request: RowRequest) -> list[exp.Expr]:
     """Rule out early, by time alone, what no split wants: a table's partitions, and hashes of keys."""
     time = exp.column(request.time_column, table="source", quoted=True)
     windows = request.windows
@@ -365,7 +365,7 @@ def _in_some_window(request: Request) -> list[exp.Expr]:
     return _within(time, begins, ends)
 
 
-def _in_own_window(request: Request, *, fold: bool) -> list[exp.Expr]:
+def _in_own_window(request: RowRequest, *, fold: bool) -> list[exp.Expr]:
     """Say which rows are taken of those that lie in some window."""
     if not fold or (len(request.windows) == 2 and all(window.open for window in request.windows.values())):
         return []

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import duckdb
 from sqlglot import exp
 
-from components.example_generation.query.selection import Request, Selection, select
+from components.example_generation.query.selection import RowRequest, Selection, select
 from components.example_generation.sources.files import open_files
 from components.example_generation.sources.gcs import fetch
 from components.example_generation.sources.handles import Handle, list_files, parse_handle
@@ -60,14 +60,14 @@ class Source:
     """
 
     table: Table
-    request: Request
+    request: RowRequest
     fold: bool
     selection: Selection
     by_beam: BeamOptions | None = None
 
 
 def parse_handles(
-    input_handle_train: str, input_handle_eval: str, request: Request, read_mode: str = "local"
+    input_handle_train: str, input_handle_eval: str, request: RowRequest, read_mode: str = "local"
 ) -> dict[str, Handle]:
     """Parse the handles of the splits that are asked.
 
@@ -99,7 +99,7 @@ def parse_handles(
 
 
 @dataclass(frozen=True)
-class Access:
+class SourceAccess:
     """How sources in a cloud are reached.
 
     Attributes:
@@ -115,7 +115,7 @@ class Access:
     by_beam: BeamOptions | None = None
 
 
-def open_sources(handles: Mapping[str, Handle], request: Request, access: Access) -> list[Source]:
+def open_sources(handles: Mapping[str, Handle], request: RowRequest, access: SourceAccess) -> list[Source]:
     """Look at each source's columns, and write its query.
 
     Args:
@@ -143,7 +143,7 @@ def open_sources(handles: Mapping[str, Handle], request: Request, access: Access
     ]
 
 
-def _open(handle: Handle, request: Request, access: Access, *, fold: bool) -> Source:
+def _open(handle: Handle, request: RowRequest, access: SourceAccess, *, fold: bool) -> Source:
     table: Table
     if handle.kind == "bigquery":
         from components.example_generation.sources.bigquery import open_table

@@ -34,7 +34,7 @@ from pipeline_tools.compiler.argo.ports import (
     without,
 )
 from pipeline_tools.compiler.argo.settings import ArgoSettings
-from pipeline_tools.compiler.argo.steps import Step, speaks_executor_protocol
+from pipeline_tools.compiler.argo.steps import StepTemplate, speaks_executor_protocol
 from pipeline_tools.compiler.argo.targets import targets
 from pipeline_tools.errors import InputError
 from pipeline_tools.spec.tasks import runs_after_failures, topological_order
@@ -224,7 +224,7 @@ class Lowering:
         check_fields(executor, "container", "importer", where=where)
         if "importer" in executor:
             return importers.template(base, component, executor["importer"], inputs, self._settings, self._add, where)
-        step = Step(component, executor["container"], self._configs.get(label, {}), where)
+        step = StepTemplate(component, executor["container"], self._configs.get(label, {}), where)
         self.pull_secrets.update(step.pod.pull_secrets)
         caching = task.get("cachingOptions", {})
         check_fields(caching, "enableCache", "cacheKey", where=f"{where}: caching")

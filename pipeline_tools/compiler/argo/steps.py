@@ -60,7 +60,7 @@ def speaks_executor_protocol(container: Mapping[str, Any]) -> bool:
     )
 
 
-class Step:
+class StepTemplate:
     """A container of the specification, in the making of its template."""
 
     def __init__(
@@ -400,4 +400,4 @@ def _as_it_is(text: str) -> str:
     return re.sub(r"\$(?=[$(])", "$$", text)
 
 
-__all__ = ["INPUTS", "OUTPUTS", "Step", "speaks_executor_protocol"]
+__all__ = ["INPUTS", "OUTPUTS", "StepTemplate", "speaks_executor_protocol"]
