@@ -72,6 +72,7 @@ def read_rows(
     from components.example_generation.query.expressions import parse_derived
     from components.example_generation.query.selection import KEY, RowRequest
     from components.example_generation.query.windows import Window
+    from components.example_generation.rows import reading
     from components.example_generation.sources.source import SourceAccess, open_sources, parse_handles
 
     if count < 1:
@@ -88,16 +89,12 @@ def read_rows(
         keyed = table.key_column in source.table.columns
         if keyed:
             (source,) = open_sources(handles, replace(request, key_column=table.key_column), SourceAccess(scratch))
-        connection = connect(scratch, threads=1)
-        connection.execute("SET preserve_insertion_order = true")
-        try:
+        with connect(scratch, threads=1) as connection, reading(source, connection):
+            connection.execute("SET preserve_insertion_order = true")
             sql, parameters = source.table.query(connection, source.selection)
             found = connection.execute(f"SELECT * FROM ({sql}) LIMIT {count:d}", parameters)  # noqa: S608 - our own SQL
             names = [column[0] for column in found.description]
             rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-            source.table.check(connection)
-        finally:
-            connection.close()
     if not rows:
         raise InputError(f"{examples_file}: the file has no rows")
     keys = [str(row[KEY]) if keyed else str(number) for number, row in enumerate(rows, start=1)]

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from google.protobuf import text_format
 
 from components.example_generation.describe.anomalies import Anomaly, find_anomalies
@@ -19,7 +18,7 @@ from components.example_generation.describe.statistics import describe_splits
 from components.example_generation.query.dialect import connect
 from components.example_generation.query.selection import KEY
 from components.example_generation.request import ReadParameters, make_request
-from components.example_generation.rows import find_places, write_rows
+from components.example_generation.rows import say_where, write_rows
 from components.example_generation.sources.gcs import naming_objects
 from components.example_generation.sources.source import Source, SourceAccess, open_sources, parse_handles
 from components.lib.schema import load_schema
@@ -64,7 +63,7 @@ def read_examples(
                 disjoint = check_disjoint(connection, out, sources)
                 described = describe_splits(connection, out, rows, request.types)
                 found = find_anomalies(connection, out, loaded, described)
-                _refuse(connection, found, sources)
+                _refuse(found, sources)
                 of_keys = find_key_anomalies(connection, out, rows, request.types, request.key_column)
     with atomic_directory(statistics) as directory:
         _dump(described, directory / "statistics.json")
@@ -78,19 +77,17 @@ def read_examples(
     }
 
 
-def _refuse(
-    connection: duckdb.DuckDBPyConnection, found: Mapping[str, Mapping[str, list[Anomaly]]], sources: list[Source]
-) -> None:
+def _refuse(found: Mapping[str, Mapping[str, list[Anomaly]]], sources: list[Source]) -> None:
     told = []
     for source in sources:
         for split in source.selection.splits:
             for column, anomalies in found[split].items():
                 for anomaly in anomalies:
                     if anomaly.fatal:
-                        places = find_places(connection, source, column, anomaly.values) if anomaly.values else ""
+                        places = say_where(source, column, anomaly.values) if anomaly.values else ""
                         told.append(f"{source.table.handle}: {split}: column {column!r}: {anomaly.message}{places}")
     if told:
-        raise InputError("\n".join(told) + "\nMend these rows, or change the column's domain in the schema.")
+        raise InputError("\n".join(told) + "\nCorrect these rows, or change the column's domain in the schema.")
 
 
 def _report(

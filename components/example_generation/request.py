@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,5 +120,14 @@ def make_request(parameters: ReadParameters, schema: schema_pb2.Schema) -> RowRe
     }
     if not time and not all(window.open for window in windows.values()):
         raise InputError("time_column is empty, and a window is given; name the column that the window is of")
+    _check_names([*types, key, time, parameters.group_column])
     asked = {split: windows[split] for split in SPLITS if split in parameters.splits}
     return RowRequest(types, key, derived, time, rows, asked, parameters.group_column)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in filter(None, names):
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise InputError(f"columns {other!r} and {name!r} differ in case only, which SQL does not tell; rename one")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import duckdb
 
 from components.example_generation.describe.empty_windows import say_empty
 from components.example_generation.query.dialect import connect, failing_rows, one_column, quote_name
-from components.example_generation.query.selection import NO_GROUP, NO_WHOLE_NUMBER, SPLIT
+from components.example_generation.query.selection import NO_GROUP, SPLIT
 from components.example_generation.sources.files import FileTable
-from components.example_generation.sources.locate import SHOWN, locate
+from components.example_generation.sources.locate import SHOWN, show
 from components.example_generation.sources.source import Source
 from components.example_generation.write import write_splits
 from pipeline_tools.errors import InputError
@@ -72,17 +73,36 @@ def count_rows(source: Source, scratch: Path) -> dict[str, int]:
 
 
 def _run(source: Source, scratch: Path, run: Run) -> dict[str, int]:
-    with connect(scratch) as connection:
-        try:
-            rows = run(connection)
-            source.table.check(connection)
-            for split, count in rows.items():
-                if not count:
-                    raise InputError(_empty(connection, source, split))
-        except duckdb.Error as error:
-            source.table.check(connection)  # says it better, if this is why
-            raise InputError(f"{source.table.handle}: {_explain(connection, source, error)}") from error
+    with connect(scratch) as connection, reading(source, connection):
+        rows = run(connection)
+        for split, count in rows.items():
+            if not count:
+                source.table.check(connection)
+                raise InputError(_empty(connection, source, split))
     return rows
+
+
+@contextmanager
+def reading(source: Source, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Make sure that a source's rows are read whole, and name what cannot be read.
+
+    Args:
+        source: What is read.
+        connection: The one that reads it.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        InputError: A row or a value cannot be read, or the source changes meanwhile.
+    """
+    try:
+        yield
+        source.table.check(connection)
+    except duckdb.Error as error:
+        source.table.check(connection)  # says it better, if this is why
+        source.table.check_values()
+        raise InputError(f"{source.table.handle}: {_explain(connection, source, error)}") from error
 
 
 def _empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) -> str:
@@ -96,14 +116,9 @@ def _empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) ->
 def _explain(connection: duckdb.DuckDBPyConnection, source: Source, error: duckdb.Error) -> str:
     """Say what DuckDB said, and where, if it was about a value in a file."""
     message = str(error).splitlines()[0]
-    fraction = re.search(rf"column '(.+)': (.+){NO_WHOLE_NUMBER}", message)
-    if fraction:
-        places = find_places(connection, source, fraction.group(1), None)
-        return f"{fraction.group(0)}, and the schema says INT{places}"
     large = re.search(r"DOUBLE with value (\S+) can't be cast .* FLOAT when casting from source column (.+)", message)
     if large:
-        places = find_places(connection, source, large.group(2), [float(large.group(1))])
-        return f"column {large.group(2)!r}: {large.group(1)} is too large for a 32-bit float{places}"
+        return f"column {large.group(2)!r}: {large.group(1)} is too large for a 32-bit float"
     group = re.search(rf"column '(.+)': {NO_GROUP}", message)
     if group:
         return f"{group.group(0)}; fill it, or leave group_column empty"
@@ -132,22 +147,18 @@ def _explain_derived(connection: duckdb.DuckDBPyConnection, source: Source) -> s
     return ""
 
 
-def find_places(
-    connection: duckdb.DuckDBPyConnection, source: Source, column: str, values: Sequence[Any] | None
-) -> str:
-    """Say where in a source's files some values stand.
+def say_where(source: Source, column: str, values: Sequence[Any]) -> str:
+    """Say in which rows of a source's files some values are.
 
     Args:
-        connection: Any.
         source: What was read.
         column: Of the examples.
-        values: What to look for; None looks for numbers with a fraction.
+        values: What to look for.
 
     Returns:
-        A line a place, each after a line break; nothing if the source has no such places.
+        A line a row, each after a line break; nothing if the source has no such rows.
     """
-    table = source.table
-    if not isinstance(table, FileTable) or column in source.request.derived or table.kinds[column] == "TIMESTAMP":
+    if not isinstance(source.table, FileTable) or column in source.request.derived:
         return ""
-    places = locate(connection, table, column, values)
-    return "".join(f"\n  {place}" for place in places)
+    locations = source.table.locate(column, values)
+    return show(source.table.handle, locations, len(locations))

@@ -16,6 +16,7 @@ from components.example_generation.query.selection import KEY
 from components.lib.schema import allowed_values, bounds
 
 SHOWN = 5
+_NOT_FINITE = {"FLOAT_TYPE_HAS_NAN": "disallow_nan", "FLOAT_TYPE_HAS_INF": "disallow_inf"}
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,11 @@ def find_anomalies(
 ) -> dict[str, dict[str, list[Anomaly]]]:
     """Compare every column of every split with the schema.
 
-    A value outside its domain is fatal, unless the feature's ``distribution_constraints.min_domain_mass`` allows the
-    share of such values. So is a share of missing values beyond ``presence.min_fraction``. Fewer values than
-    ``presence.min_count`` are reported only: in a sample a rare column may well be empty.
+    NaN and infinity are fatal, unless the feature's ``float_domain`` says ``disallow_nan: false`` or
+    ``disallow_inf: false``. Any other value outside its domain is fatal, unless the feature's
+    ``distribution_constraints.min_domain_mass`` allows the share of such values. So is a share of missing values beyond
+    ``presence.min_fraction``. Fewer values than ``presence.min_count`` are reported only: in a sample a rare column may
+    well be empty.
 
     Args:
         connection: Any.
@@ -120,10 +123,12 @@ def _domain(
         message = f"{count} row{'s' * (count > 1)} outside of {allowed}: " + ", ".join(
             f"{value!r} ({times} times, for example in the row with key {key})" for value, times, key in shown
         )
+        if kind in _NOT_FINITE:
+            message += f"; leave the value out, or allow it by float_domain {{ {_NOT_FINITE[kind]}: false }}"
         yield Anomaly(
             kind,
             message,
-            fatal=1 - count / column["count"] < mass,
+            fatal=kind in _NOT_FINITE or 1 - count / column["count"] < mass,
             count=count,
             values=tuple(row[0] for row in shown),
             keys=tuple(row[2] for row in shown),
@@ -166,8 +171,13 @@ def _rules(
             f"…, {greatest:g}]",
             {"greatest": greatest},
         )
-    if infinite:
-        if feature.float_domain.disallow_nan:
+    if infinite and feature.type == schema_pb2.FLOAT:
+        # Unless the schema says otherwise: training and evaluation would fail on such a value, or learn nothing.
+        if not _allowed(feature.float_domain, "disallow_nan"):
             yield "FLOAT_TYPE_HAS_NAN", "isnan({x})", "the numbers (NaN is none)", {}
-        if feature.float_domain.disallow_inf:
+        if not _allowed(feature.float_domain, "disallow_inf"):
             yield "FLOAT_TYPE_HAS_INF", "isinf({x})", "the finite numbers", {}
+
+
+def _allowed(domain: schema_pb2.FloatDomain, field: str) -> bool:
+    return domain.HasField(field) and not getattr(domain, field)

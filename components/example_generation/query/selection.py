@@ -26,7 +26,7 @@ _GROUP = "example_group"
 DERIVED = "derived"
 """The key in the ``meta`` of a node that is a derived column's whole expression."""
 
-NO_WHOLE_NUMBER = " is no whole number"
+NO_WHOLE_NUMBER = " is not a whole number"
 """How the query says that it would have to round."""
 
 NO_GROUP = "a row has no value, and group_column names it"
@@ -100,7 +100,7 @@ def select(request: RowRequest, table: exp.Table, kinds: Mapping[str, str], *, f
     Args:
         request: What is asked.
         table: Where the rows are.
-        kinds: What the table holds, by column: ``INT``, ``FLOAT``, ``WHOLE`` (numbers that must have no fraction),
+        kinds: What the table holds, by column: ``INT``, ``FLOAT``,
             ``BOOL``, ``BYTES``, ``TIMESTAMP``, ``DATE`` or ``OTHER``.
         fold: Whether a hash of the key, or of the group, says a row's split (two thirds train, one third eval). If
             not, the table is taken whole for the one split that is asked.
@@ -192,7 +192,7 @@ def _read(name: str, kind: str, request: RowRequest) -> exp.Expr:
     """Give a column the type that the schema says; the time column is a TIMESTAMP until the end."""
     column, wanted = exp.column(name, quoted=True), request.types.get(name)
     value: exp.Expr = column
-    if kind == "WHOLE" or (kind == "FLOAT" and wanted == "INT"):
+    if kind == "FLOAT" and wanted == "INT":
         value, kind = _whole(name, column), "INT"
     if kind == "BOOL" and (wanted or name == request.time_column):
         value, kind = _cast(column, "INT64"), "INT"
@@ -220,7 +220,6 @@ _FITTING = {
 }
 SAID = {
     "INT": "whole numbers",
-    "WHOLE": "numbers",
     "FLOAT": "numbers with fractions",
     "BOOL": "true or false",
     "BYTES": "text",
@@ -232,7 +231,6 @@ SAID = {
 
 _IN_EXPRESSIONS = {
     "INT": "INT64",
-    "WHOLE": "INT64",
     "FLOAT": "FLOAT64",
     "BOOL": "BOOL",
     "BYTES": "STRING",
@@ -250,11 +248,11 @@ _FITTING_RESULTS = {
 def _text(parameter: str, name: str, kinds: Mapping[str, str]) -> exp.Expr:
     """Give a key or a group as text."""
     kind, column = kinds[name], exp.column(name, quoted=True)
-    if kind not in {"INT", "WHOLE", "BYTES"}:
+    if kind not in {"INT", "BYTES"}:
         raise InputError(f"{parameter}={name}: is {SAID[kind]} in the source; it must be text or a whole number")
     if kind == "BYTES":
         return column
-    return _cast(_whole(name, column) if kind == "WHOLE" else column, "STRING")
+    return _cast(column, "STRING")
 
 
 def _group(name: str, kinds: Mapping[str, str]) -> exp.Expr:

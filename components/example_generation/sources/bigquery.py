@@ -130,6 +130,9 @@ class BigQueryTable:
             connection: Any.
         """
 
+    def check_values(self) -> None:
+        """Do nothing: BigQuery itself says which value a query failed at."""
+
     def _start(self, selection: Selection, *, dry_run: bool) -> Any:
         from google.cloud import bigquery
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ from sqlglot import exp
 
 from components.example_generation.query.dialect import to_duckdb
 from components.example_generation.query.selection import Selection
-from components.example_generation.sources.csv_files import check_rejects, open_csv
+from components.example_generation.sources.columns import Part
+from components.example_generation.sources.content import look_into
+from components.example_generation.sources.csv_files import open_csv, rejected_rows
 from components.example_generation.sources.handles import Handle
+from components.example_generation.sources.locate import Location, find_unreadable, find_values, show
 from components.example_generation.sources.parquet_files import open_parquet
 from pipeline_tools.errors import InputError
 
@@ -24,19 +27,23 @@ class FileTable:
 
     Attributes:
         handle: What named them.
-        files: Their paths.
-        columns: All columns of the files.
-        kinds: As `selection.select` takes them, by column that is read.
-        sql: A SELECT over the files.
+        parts: How they are read.
         marks: Size and time of the last change by path.
     """
 
     handle: Handle
-    files: list[Path]
-    columns: list[str]
-    kinds: dict[str, str]
-    sql: str
+    parts: list[Part]
     marks: dict[Path, tuple[int, int]]
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns of the files."""
+        return list(dict.fromkeys(name for part in self.parts for name in part.header))
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """As `selection.select` takes them, by column that is read."""
+        return {name: column.kind for name, column in self.parts[0].columns.items()}
 
     @property
     def table(self) -> exp.Table:
@@ -47,13 +54,14 @@ class FileTable:
         """Make a selection from these files.
 
         Args:
-            connection: Where it shall run.
+            connection: Where it will run.
             selection: Of `table`.
 
         Returns:
             DuckDB's SQL and parameters.
         """
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {self.table.name} AS {self.sql}")
+        sql = " UNION ALL BY NAME ".join(part.sql for part in self.parts)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {self.table.name} AS {sql}")
         return to_duckdb(selection)
 
     def estimate(self, selection: Selection) -> None:
@@ -72,31 +80,65 @@ class FileTable:
         Raises:
             InputError: A CSV row could not be read, or a file was written, replaced or removed since `open_files`.
         """
-        check_rejects(connection, self.handle)
         for path, mark in self.marks.items():
             if _mark(path) != mark:
-                raise InputError(f"{self.handle}: {path} changed while it was read; run again when it is complete")
+                raise InputError(f"{self.handle.of(path)} changed while it was read; run again when it is complete")
+        if rejected_rows(connection):
+            self.check_values()
+
+    def check_values(self) -> None:
+        """Look at every value again, once a query stopped at one: which cannot be read, and where?
+
+        Raises:
+            InputError: Some cannot; the message shows the first with file, line or row, column and reason.
+        """
+        count, locations = find_unreadable(self.parts)
+        if count:
+            raise InputError(
+                f"{self.handle}: {count} row{'s' * (count > 1)} cannot be read:{show(self.handle, locations, count)}\n"
+                "Correct or remove them."
+            )
+
+    def locate(self, column: str, values: Sequence[Any]) -> list[Location]:
+        """Find the first rows that have one of some values in a column.
+
+        Args:
+            column: One that is read.
+            values: As the examples hold them.
+
+        Returns:
+            At most `locate.SHOWN`.
+        """
+        return find_values(self.parts, column, values)
 
 
-def open_files(handle: Handle, files: list[Path], columns: Mapping[str, str | None], key_column: str) -> FileTable:
+def open_files(
+    handle: Handle, files: list[Path], columns: Mapping[str, str | None], key_column: str, scratch: Path
+) -> FileTable:
     """Look at the files' columns and types, before any row is read.
 
     Args:
         handle: What named the files; of kind ``csv`` or ``parquet``.
         files: At least one path.
-        columns: The columns that are needed, with the type that each must fit, or how it is used.
+        columns: The columns that are needed, and what each must be: ``INT``, ``FLOAT``, ``BYTES``, ``TIME``, or None
+            where anything will do.
         key_column: Names a row; empty if rows have no key.
+        scratch: Where copies of files may be that DuckDB cannot read as they are.
 
     Returns:
         The files as a table.
 
     Raises:
-        InputError: A file cannot be read, or lacks a column.
+        InputError: A file cannot be read, or lacks a column; or some are CSV and some are Parquet.
     """
     marks = {path: _mark(path) for path in files}
-    opener = open_csv if handle.kind == "csv" else open_parquet
-    present, kinds, sql = opener(handle, files, columns, key_column)
-    return FileTable(handle, files, present, kinds, sql, marks)
+    contents = [look_into(handle, path, scratch) for path in files]
+    kinds = {content.kind: content.path for content in contents}
+    if len(kinds) > 1:
+        raise InputError(f"{handle}: {kinds['csv']} is text and {kinds['parquet']} is Parquet; read them one by one")
+    if "csv" in kinds:
+        return FileTable(handle, open_csv(handle, contents, columns, key_column), marks)
+    return FileTable(handle, open_parquet(handle, contents, columns, key_column, scratch), marks)
 
 
 def _mark(path: Path) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -52,6 +53,17 @@ class Handle:
     def __str__(self) -> str:
         return f"{self.parameter}={self.text}"
 
+    def of(self, path: Path) -> str:
+        """Name one of its files, by the parameter alone if it is the only one.
+
+        Args:
+            path: The file.
+
+        Returns:
+            What an error begins with.
+        """
+        return str(self) if str(path) == self.text else f"{self}: {path}"
+
 
 def parse_handle(text: str, parameter: str = "input_handle") -> Handle:
     """Tell which kind of source a handle names; looks at nothing but the handle.
@@ -92,24 +104,56 @@ def list_files(handle: Handle) -> list[Path]:
         handle: Of kind ``csv`` or ``parquet``, not in Cloud Storage.
 
     Returns:
-        At least one path, sorted, each once.
+        At least one path, sorted; each file once, by whatever names the pattern finds it.
 
     Raises:
         InputError: There is no such file, or one of them is empty.
     """
-    if Path(handle.location).is_file():
-        files = [Path(handle.location)]
-    else:
-        found = glob.glob(handle.location, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        files = sorted(path for path in map(Path, set(found)) if path.is_file())
+    found = [handle.location] if Path(handle.location).is_file() else _expand(handle.location)
+    files: dict[tuple[int, int], Path] = {}
+    for path in sorted(map(Path, set(found))):
+        if path.is_file():
+            files.setdefault(file_identity(path), path)
     if not files:
         pattern = any(mark in handle.location for mark in "*?[")
         said = "no file matches this pattern" if pattern else "no such file"
         raise InputError(f"{handle}: {said} (looked in {Path.cwd()})")
-    for file in files:
+    for file in files.values():
         if file.stat().st_size == 0:
-            raise InputError(f"{handle}: {file} is empty (0 bytes)")
-    return files
+            raise InputError(f"{handle.of(file)} is empty (0 bytes)")
+    return list(files.values())
+
+
+def file_identity(path: Path) -> tuple[int, int]:
+    """Identify a file, whatever links name it.
+
+    Args:
+        path: One of its names.
+
+    Returns:
+        Its device, and its number there.
+    """
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino
+
+
+def _expand(pattern: str) -> list[str]:
+    """List what a pattern matches; ``**`` matches folders of any depth, and enters each once, links or not."""
+    before, mark, after = pattern.partition("**/")
+    if not mark or (before and not before.endswith("/")):
+        return glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found: list[str] = []
+    entered = set()
+    for start in glob.glob(before) if before else ["."]:  # noqa: PTH207
+        for folder, folders, _ in os.walk(start, followlinks=True):
+            identity = file_identity(Path(folder))
+            if identity in entered:
+                folders.clear()
+                continue
+            entered.add(identity)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            found += _expand(str(Path(glob.escape(folder)) / after))
+    return found
 
 
 def _sample(name: str, where: str) -> Path:

@@ -3,101 +3,190 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
-from typing import Any
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import duckdb
-import numpy as np
 
-from components.example_generation.query.dialect import literal_path, quote_name
+from components.example_generation.query.dialect import connect
+from components.example_generation.sources.columns import Column, Part
+from components.example_generation.sources.csv_files import csv_problem, rejected_rows
 from components.example_generation.sources.csv_text import open_text
-from components.example_generation.sources.files import FileTable
+from components.example_generation.sources.handles import Handle
+from components.example_generation.sources.time_units import likely_unit
+from pipeline_tools.errors import InputError
 
 SHOWN = 5
+_TEXTS = 10_000
+"""How many different bad texts of a column are looked for."""
 
 
-def locate(
-    connection: duckdb.DuckDBPyConnection, table: FileTable, column: str, values: Sequence[Any] | None
-) -> list[str]:
-    """Find the first rows that have one of some values in a column.
+class Location(NamedTuple):
+    """A row of a file, counted from 1: of text the line in which it begins."""
+
+    path: Path
+    row: int
+    text: bool
+    reason: str = ""
+
+    def __str__(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.path}, {'line' if self.text else 'row'} {self.row}{reason}"
+
+
+def show(handle: Handle, locations: Sequence[Location], count: int) -> str:
+    """Write locations as the lines of a message that begins with a handle.
 
     Args:
-        connection: Any.
-        table: The files.
-        column: A column of theirs.
-        values: What to look for; None looks for numbers with a fraction.
+        handle: Where a file is the only one that it names, its folder is not repeated.
+        locations: The first.
+        count: How many there are.
 
     Returns:
-        At most `SHOWN` places, as ``trips.csv, line 17`` or ``trips.parquet, row 16`` (rows count from 1).
+        A line each, after a line break, and how many more there are.
     """
-    return (_in_csv if table.handle.kind == "csv" else _in_parquet)(connection, table, column, values)
+    more = f"\n  and {count - len(locations)} more" if count > len(locations) else ""
+    alone = [
+        location._replace(path=Path(location.path.name)) if str(location.path) == handle.location else location
+        for location in locations
+    ]
+    return "".join(f"\n  {location}" for location in alone) + more
 
 
-def _in_csv(_: duckdb.DuckDBPyConnection, table: FileTable, column: str, values: Sequence[Any] | None) -> list[str]:
-    bad = _has_fraction if values is None else _among(values)
-    places = []
-    for path in table.files:
-        with open_text(path) as file:
+def find_unreadable(parts: Sequence[Part]) -> tuple[int, list[Location]]:
+    """Find the rows of files that cannot be read, or have a value that cannot.
+
+    Args:
+        parts: The files.
+
+    Returns:
+        How many there are; the first `SHOWN`.
+    """
+    count, locations = 0, []
+    with tempfile.TemporaryDirectory() as scratch:
+        for part in parts:
+            with connect(Path(scratch)) as connection:
+                conditions = {name: column.bad for name, column in part.columns.items() if column.bad}
+                found, some = _find(connection, part, conditions, {})
+                rejected = rejected_rows(connection)
+            count += found + len(rejected)
+            locations += some
+            locations += [
+                Location(part.files[path], line, text=True, reason=_about(part, column, reason))
+                for path, line, column, reason in rejected[:SHOWN]
+            ]
+    return count, sorted(locations)[:SHOWN]
+
+
+def find_values(parts: Sequence[Part], name: str, values: Sequence[Any]) -> list[Location]:
+    """Find the first rows of files that have one of some values in a column.
+
+    Args:
+        parts: The files.
+        name: Of the column.
+        values: As examples hold them.
+
+    Returns:
+        At most `SHOWN`.
+    """
+    locations: list[Location] = []
+    single = all(isinstance(value, float) for value in values)
+    with tempfile.TemporaryDirectory() as scratch, connect(Path(scratch)) as connection:
+        for part in parts:
+            column = part.columns[name]
+            value = f"CAST(floor(epoch({column.value})) AS BIGINT)" if column.kind == "TIMESTAMP" else column.value
+            value = f"TRY_CAST({value} AS FLOAT)" if single else value
+            condition = f"list_contains($values, {value})"
+            if any(value != value for value in values):
+                condition += f" OR isnan({value})"
+            locations += _find(connection, part, {name: condition}, {"values": list(values)})[1]
+    return [location._replace(reason="") for location in sorted(locations)[:SHOWN]]
+
+
+def _find(
+    connection: duckdb.DuckDBPyConnection, part: Part, conditions: Mapping[str, str], parameters: Mapping[str, Any]
+) -> tuple[int, list[Location]]:
+    """Count the rows that meet one of some conditions on columns, and find the first."""
+    if not conditions:
+        conditions = {next(iter(part.columns)): "false"}  # reading finds what is rejected
+    some = " OR ".join(conditions.values())
+    try:
+        # What is not read is not looked at either: bytes that are no UTF-8 show in their own column only.
+        read = ", ".join(f"count({column.raw})" for column in part.columns.values())
+        [(count, *_)] = connection.execute(
+            f"SELECT count(*) FILTER (WHERE {some}), {read} FROM {part.relation}", dict(parameters)
+        ).fetchall()
+        if not count:
+            return 0, []
+        return count, (_in_text if part.text else _in_parquet)(connection, part, conditions, parameters)
+    except duckdb.Error as error:
+        raise InputError(f"{', '.join(map(str, part.files.values()))}: {csv_problem(error)}") from None
+
+
+def _in_text(
+    connection: duckdb.DuckDBPyConnection, part: Part, conditions: Mapping[str, str], parameters: Mapping[str, Any]
+) -> list[Location]:
+    """Let DuckDB say which texts it is, and Python in which lines they are."""
+    texts: dict[int, tuple[str, set[str]]] = {}
+    for name, condition in conditions.items():
+        raw = part.columns[name].raw
+        rows = connection.execute(
+            f"SELECT DISTINCT {raw} FROM {part.relation} WHERE {condition} LIMIT {_TEXTS}", dict(parameters)
+        ).fetchall()
+        if rows:
+            texts[part.header.index(name)] = name, {text for (text,) in rows}
+    locations: list[Location] = []
+    for readable, path in sorted(part.files.items(), key=lambda pair: pair[1]):
+        with open_text(readable) as file:
             reader = csv.reader(file)
-            index = next(reader).index(column)
+            next(reader)
             end = reader.line_num
             for row in reader:
                 begin, end = end + 1, reader.line_num
-                if len(row) > index and bad(row[index]):
-                    places.append(f"{path}, line {begin}")
-                    if len(places) == SHOWN:
-                        return places
-    return places
+                for index, (name, bad) in texts.items():
+                    if len(row) > index and row[index] in bad:
+                        reason = _why(name, part.columns[name], row[index])
+                        locations.append(Location(path, begin, text=True, reason=reason))
+                        break
+                if len(locations) == SHOWN:
+                    return locations
+    return locations
 
 
 def _in_parquet(
-    connection: duckdb.DuckDBPyConnection, table: FileTable, column: str, values: Sequence[Any] | None
-) -> list[str]:
-    name = quote_name(column)
-    places: list[str] = []
-    for path in table.files:
-        condition = (
-            f"{name} <> trunc({name})" if values is None else f"CAST({name} AS FLOAT) IN (SELECT unnest($values))"
-        )
-        if values is not None and not all(isinstance(value, float) for value in values):
-            condition = f"{name} IN (SELECT unnest($values))"
+    connection: duckdb.DuckDBPyConnection, part: Part, conditions: Mapping[str, str], parameters: Mapping[str, Any]
+) -> list[Location]:
+    locations = []
+    for name, condition in conditions.items():
         rows = connection.execute(
-            f"SELECT file_row_number + 1 FROM read_parquet($path, file_row_number = true) WHERE {condition} "
-            f"ORDER BY 1 LIMIT {SHOWN - len(places)}",
-            {"path": literal_path(path)} | ({} if values is None else {"values": list(values)}),
+            f"SELECT filename, number + 1, CAST({part.columns[name].raw} AS VARCHAR) FROM {part.numbered} "
+            f"WHERE {condition} ORDER BY ALL LIMIT {SHOWN}",
+            dict(parameters),
         ).fetchall()
-        places += [f"{path}, row {row}" for (row,) in rows]
-        if len(places) == SHOWN:
-            break
-    return places
+        for path, row, text in rows:
+            reason = _why(name, part.columns[name], text)
+            locations.append(Location(part.files[Path(path)], row, text=False, reason=reason))
+    return sorted(locations)[:SHOWN]
 
 
-def _has_fraction(text: str) -> bool:
-    try:
-        return Decimal(text.strip() or "0") % 1 != 0
-    except InvalidOperation:
-        return False
+def _about(part: Part, column: str | None, reason: str) -> str:
+    if column is None or reason.startswith(("fewer", "more")) or not re.fullmatch(r"c\d+", column):
+        return reason
+    return f"column {part.header[int(column[1:])]!r}: {reason}"
 
 
-def _among(values: Sequence[Any]) -> Callable[[str], bool]:
-    wanted = set(map(_plain, values))
-    like = type(values[0])
-    if like is str:
-        return wanted.__contains__
-
-    def bad(text: str) -> bool:
-        try:
-            return _plain(float(text) if like is float else int(Decimal(text))) in wanted
-        except (ArithmeticError, ValueError):
-            return False
-
-    return bad
-
-
-def _plain(value: Any) -> str:
-    """Give equal texts to equal values; a fraction counts as the 32-bit float that the examples hold."""
-    if isinstance(value, float):
-        with np.errstate(over="ignore"):
-            return repr(float(np.float32(value)))
-    return str(value)
+def _why(name: str, column: Column, text: str | None) -> str:
+    if column.wanted in {"TIME", "TIMESTAMP"}:
+        unit = likely_unit(text or "")
+        reason = f"is not a time in seconds; it may be {unit}" if unit else "is not a time"
+    elif column.kind == "INT":
+        whole = re.fullmatch(r"\s*[-+]?\d+(\.0*)?\s*", text or "")
+        reason = "is too large for a 64-bit integer" if whole else "is not a whole number"
+    elif column.checked and not re.fullmatch(r"[-+0-9.eE\s]+", text or ""):
+        reason = "is not a number"
+    else:
+        reason = "is too large for a 32-bit float"
+    return f"column {name!r}: {text!r} {reason}" if column.raw == column.value or text is not None else ""

@@ -13,7 +13,7 @@ from sqlglot import exp
 from components.example_generation.query.selection import RowRequest, Selection, select
 from components.example_generation.sources.files import open_files
 from components.example_generation.sources.gcs import fetch
-from components.example_generation.sources.handles import Handle, list_files, parse_handle
+from components.example_generation.sources.handles import Handle, file_identity, list_files, parse_handle
 from components.lib.beam.options import BeamOptions
 from pipeline_tools.errors import InputError
 
@@ -45,6 +45,9 @@ class Table(Protocol):
 
     def check(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Raise an InputError if not all rows could be read, or not of one state."""
+
+    def check_values(self) -> None:
+        """Raise an InputError that names the values that cannot be read, if there are any."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _open(handle: Handle, request: RowRequest, access: SourceAccess, *, fold: bo
         )
     else:
         files = fetch(handle, access.scratch) if handle.remote else list_files(handle)
-        table = open_files(handle, files, request.columns, request.key_column)
+        table = open_files(handle, files, request.columns, request.key_column, access.scratch)
     try:
         selection = select(request, table.table, table.kinds, fold=fold)
     except InputError as error:
@@ -164,11 +167,12 @@ def _open(handle: Handle, request: RowRequest, access: SourceAccess, *, fold: bo
 def _same(train: Handle, eval_: Handle) -> bool:
     if train.kind == "bigquery" or eval_.kind == "bigquery" or train.remote or eval_.remote:
         return train.location == eval_.location
-    files = [{path.resolve() for path in list_files(handle)} for handle in (train, eval_)]
-    shared: set[Path] = files[0] & files[1]
-    if shared and files[0] != files[1]:
+    files = [{file_identity(path): path for path in list_files(handle)} for handle in (train, eval_)]
+    shared = files[0].keys() & files[1].keys()
+    if shared and files[0].keys() != files[1].keys():
+        named = min(files[0][identity] for identity in shared)
         raise InputError(
-            f"{train} and {eval_} share {len(shared)} files, {sorted(shared)[0]} among them: its rows would be in both "
-            "splits. Give the same handle twice (rows are split by a hash of their key), or two without a common file"
+            f"{train} and {eval_} share {len(shared)} files, {named} among them: its rows would be in both splits. "
+            "Give the same handle twice (rows are split by a hash of their key), or two without a common file"
         )
-    return files[0] == files[1]
+    return files[0].keys() == files[1].keys()

@@ -75,18 +75,21 @@ def test_semicolons(refused, tmp_path):
 
 def test_a_column_twice(refused, tmp_path):
     message = refused(write_csv(tmp_path / "plants.csv", [[*plant(1), "1"]], [*HEADER, "leaves"]))
-    assert "line 1: column 'leaves' stands twice" in message
+    assert "several columns of the name 'leaves'" in message
 
 
 @pytest.mark.parametrize(
     ("bad", "told"),
     [
-        (plant(1)[:3], "fewer values than the header has columns (6)"),
-        ([*plant(1), "more"], "more values than the header has columns (6)"),
-        (plant(1, leaves="many"), "column 'leaves': 'many' does not fit"),
-        (plant(1, height="tall"), "column 'height': 'tall' does not fit"),
-        (plant(1, measured_at="yesterday"), "column 'measured_at': 'yesterday' does not fit"),
-        (plant(1, leaves="99999999999999999999"), "column 'leaves': '99999999999999999999' does not fit"),
+        (plant(1)[:3], "fewer values than the header has columns"),
+        ([*plant(1), "more"], "more values than the header has columns"),
+        (plant(1, leaves="many"), "column 'leaves': 'many' is not a whole number"),
+        (plant(1, height="tall"), "column 'height': 'tall' is not a number"),
+        (plant(1, measured_at="yesterday"), "column 'measured_at': 'yesterday' is not a time"),
+        (
+            plant(1, leaves="99999999999999999999"),
+            "column 'leaves': '99999999999999999999' is too large for a 64-bit integer",
+        ),
     ],
     ids=["short", "long", "word in INT", "word in FLOAT", "word in a time", "too large"],
 )
@@ -106,8 +109,7 @@ def test_bad_rows_are_counted_and_the_first_are_shown(refused, tmp_path):
 
 def test_a_fraction_is_not_rounded(refused, tmp_path):
     message = refused(with_bad_row(tmp_path / "plants.csv", plant(1, leaves="8.5")))
-    assert "column 'leaves': 8.5" in message
-    assert "is no whole number" in message
+    assert "column 'leaves': '8.5' is not a whole number" in message
     assert "plants.csv, line 41" in message
 
 
@@ -117,13 +119,13 @@ def test_a_fraction_in_parquet_is_not_rounded(refused, tmp_path):
     )
     pq.write_table(table, tmp_path / "plants.parquet")
     message = refused(tmp_path / "plants.parquet")
-    assert "column 'leaves': 2.5 is no whole number" in message
+    assert "column 'leaves': '2.5' is not a whole number" in message
     assert "plants.parquet, row 2" in message
 
 
 def test_a_number_too_large_for_its_type(refused, tmp_path):
     message = refused(with_bad_row(tmp_path / "plants.csv", plant(1, height="1e300")))
-    assert "column 'height': 1e+300 is too large for a 32-bit float" in message
+    assert "column 'height': '1e300' is too large for a 32-bit float" in message
     assert "plants.csv, line 41" in message
 
 
@@ -181,7 +183,7 @@ def test_a_whole_number_may_be_written_with_a_point(read, rows, tmp_path):
         (plant(1, leaves="-1"), "column 'leaves': 1 row outside of [0, …: -1 "),
         (plant(1, height="9.91"), "column 'height': 1 row outside of …, 9.9]: 9.9"),
         (plant(1, height="inf"), "column 'height': 1 row outside of …, 9.9]: inf "),
-        (plant(1, height="-1e999"), "column 'height': 1 row outside of [0, …: -inf "),
+        (plant(1, height="-inf"), "column 'height': 1 row outside of [0, …: -inf "),
         (plant(1, height="nan"), "column 'height': 1 row outside of the numbers (NaN is none): nan "),
         (
             plant(1, colour="blue"),
@@ -270,7 +272,7 @@ def test_a_broken_parquet_file(keep, refused, tmp_path):
     path = tmp_path / "plants.parquet"
     pq.write_table(pa.table({name: list(map(str, range(500))) for name in HEADER}), path)
     path.write_bytes(path.read_bytes()[:keep])
-    assert "plants.parquet is no whole Parquet file" in refused(path)
+    assert "plants.parquet is not a complete Parquet file" in refused(path)
 
 
 def test_a_parquet_file_broken_in_its_middle(refused, tmp_path):

@@ -91,7 +91,7 @@ def test_a_word_among_numbers_is_an_error_with_its_line(read, schema, tmp_path):
     schema.write_text('feature { name: "y" type: FLOAT }')
     path = tmp_path / "rows.csv"
     path.write_text("k,x\n" + "".join(f"k{number},{number}\n" for number in range(150)) + "last,many\n")
-    with pytest.raises(InputError, match=r"rows\.csv, line 152: column 'x': 'many' does not fit"):
+    with pytest.raises(InputError, match=r"rows\.csv, line 152: column 'x': 'many' is not a number"):
         read(path, key_column="k", time_column="", derived_columns={"y": "x / 2"})
 
 
