@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from components.lib.report.page import render
+from components.lib.report.text import DASH
 from components.lib.report.view import View
 from tests.browser import Browser, chromium
 from tests.components.lib.report.evaluations import EVIL, make_evaluation
@@ -63,6 +66,21 @@ def test_sorting_goes_both_ways_and_says_so(browser: Browser, pages: dict[str, P
     click(browser, "slice")
     assert heading(browser, "examples") is None
     assert first_column(browser)[:2] == ["company = <script>alert(1)</script>", "company = company 0001"]
+
+
+def test_a_slice_of_one_class_is_last_whichever_way_the_table_is_sorted(browser: Browser, tmp_path: Path) -> None:
+    evaluation = make_evaluation(slices=20)
+    key = (("company", "company 0003"),)
+    metrics = {**evaluation.metrics, key: {**evaluation.metrics[key], "auc": math.nan}}
+    classes = {**evaluation.classes, key: (0.0, 400.0)}
+    page = tmp_path / "page.html"
+    page.write_text(render({"m": replace(evaluation, metrics=metrics, classes=classes)}, title="t"), encoding="utf-8")
+    browser.open(page)
+    for _ in ("first as it is", "ascending", "descending"):
+        assert first_column(browser)[-1] == "company = company 0003"
+        cell = "return document.querySelector('#slice-table tbody tr:last-child').cells[2].innerText"
+        assert browser.run(cell) == DASH
+        click(browser, "AUC")
 
 
 def test_the_order_is_that_of_the_whole_table_not_of_the_page(browser: Browser, pages: dict[str, Path]) -> None:
