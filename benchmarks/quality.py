@@ -21,7 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from components.lib.stats.scores import accuracy, auc, log_losses
 from taxi_pipeline.data import TRIPS, derive
-from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN, TIP_SHARE
+from taxi_pipeline.schema import DERIVED_COLUMNS, KEY_COLUMN, LABEL_KEY, RULE_COLUMN, RULE_VALUE, TIME_COLUMN, label
 
 
 def handles(wheel: Path | None, directory: Path) -> tuple[str, str]:
@@ -42,7 +42,8 @@ def boosted(examples: Path) -> tuple[object, object]:
     """Train scikit-learn's gradient boosting, with its defaults, on the raw columns."""
     frames = {split: pd.read_parquet(examples / split).drop(columns=["example_key"]) for split in ("train", "eval")}
     labels = {
-        split: (frame["tips"] > frame["fare"] * TIP_SHARE).to_numpy().astype(int) for split, frame in frames.items()
+        split: label({name: frame[name].to_numpy() for name in ("tips", "fare")}).numpy()
+        for split, frame in frames.items()
     }
     for split, frame in frames.items():
         for name in ("payment_type", "company"):

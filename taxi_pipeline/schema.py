@@ -26,9 +26,10 @@ DERIVED_COLUMNS = {
 """Columns that follow from others, as BigQuery SQL. Days count from Sunday = 1."""
 
 LABEL_KEY = "big_tip"
-"""Name of the label among the transformed features: 1 where the tip is over 20 % of the fare, else 0."""
+"""Name of the label among the transformed features: 1 where the tip is over 20 % of the fare, else 0. A trip without a
+fare or tip has no label: it is left out of training and evaluation, because the label follows from a missing value."""
 
-TIP_SHARE = 0.2
+TIP_PERCENT = 20
 
 RULE_COLUMN, RULE_VALUE = "payment_type", "Credit Card"
 """The rule that a model must beat: tips paid in cash are not recorded, so that a card all but means a tip."""
@@ -41,11 +42,13 @@ def label(trips: Mapping[str, tf.Tensor]) -> tf.Tensor:
         trips: Raw columns; of these ``tips`` and ``fare``, float tensors in US dollars, of one shape.
 
     Returns:
-        An int64 tensor of that shape, 1 or 0. A fare or tip that is not a number counts as no big tip.
+        An int64 tensor of that shape, 1 or 0. A tip of exactly 20 % is not over 20 %: whole cents decide, in which
+        float32 is exact up to 131,072 dollars.
     """
     import tensorflow as tf
 
-    return tf.cast(trips["tips"] > trips["fare"] * TIP_SHARE, tf.int64)
+    tips, fare = (tf.cast(tf.round(tf.cast(trips[name], tf.float64) * 100), tf.int64) for name in ("tips", "fare"))
+    return tf.cast(tips * 100 > fare * TIP_PERCENT, tf.int64)
 
 
 def _feature(name: str, kind: str, extra: str, drift: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,29 @@ def test_z_scores_and_vocabularies_come_from_the_train_split_alone(chain) -> Non
     assert vocabulary == companies - {""}
 
 
+def cents(table) -> tuple[list[float], list[float]]:
+    return tuple(np.round(table[name].to_numpy().astype(float), 2).tolist() for name in ("tips", "fare"))
+
+
+def test_a_tip_of_exactly_a_fifth_is_not_over_a_fifth() -> None:
+    """Of the 165 such trips that are bundled, float32 calls 8 over; 20.01 % is over."""
+    import tensorflow as tf
+
+    from taxi_pipeline.data import TRIPS
+    from taxi_pipeline.schema import label
+
+    trips = pq.read_table(TRIPS, columns=["tips", "fare"])
+    tips, fares = (np.array([Decimal(str(value)) for value in trips[name].to_pylist()]) for name in ("tips", "fare"))
+    exactly = (tips * 5 == fares) & (fares > 0)
+    assert exactly.sum() == 165
+    columns = {name: tf.constant(trips[name].to_numpy().astype(np.float32)) for name in ("tips", "fare")}
+    labels = label(columns).numpy()
+    assert not labels[exactly].any()
+    np.testing.assert_array_equal(labels, tips * 5 > fares)
+    more = {"tips": tf.constant([2.01, 20000.01]), "fare": tf.constant([10.0, 100000.0])}
+    assert label(more).numpy().tolist() == [1, 1]
+
+
 @pytest.mark.parametrize("module", ["taxi_pipeline.preprocessing", "taxi_pipeline.preprocessing2"])
 def test_both_variants_take_the_label_from_one_place(examples: str, module: str, tmp_path: Path) -> None:
     """In 2018 the second variant changed the label too, so that the variants could not be compared."""
@@ -59,8 +83,8 @@ def test_both_variants_take_the_label_from_one_place(examples: str, module: str,
     for split in ("train", "eval"):
         table = raw(examples, split)
         labels = transformed(directory, graph, split)[LABEL_KEY]
-        tips, fares = (table[name].to_numpy().astype(np.float32) for name in ("tips", "fare"))
-        np.testing.assert_array_equal(labels, (tips > fares * np.float32(0.2)).astype(int))
+        big = [Decimal(str(tips)) * 5 > Decimal(str(fare)) for tips, fare in zip(*cents(table), strict=True)]
+        np.testing.assert_array_equal(labels, big)
         assert rows[split] == len(labels) == table.num_rows
 
 
