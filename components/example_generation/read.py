@@ -64,14 +64,14 @@ def read_examples(
                 described = describe_splits(connection, out, rows, request.types)
                 found = find_anomalies(connection, out, loaded, described)
                 _refuse(found, sources)
-                of_keys = find_key_anomalies(connection, out, rows, request.types, request.key_column)
+                of_keys = find_key_anomalies(connection, out, rows, request.types, request.key_column, disjoint)
     with atomic_directory(statistics) as directory:
         _dump(described, directory / "statistics.json")
     with atomic_directory(anomalies) as directory:
         _dump(_report(found, of_keys, sources), directory / "anomalies.json")
     return {
         **{f"rows_{split}": count for split, count in rows.items()},
-        "disjoint": disjoint,
+        "disjoint": disjoint.conclusion,
         "sources": "\n".join(str(source.table.handle) for source in sources),
         "sql": "\n;\n".join(source.selection.sql for source in sources),
     }

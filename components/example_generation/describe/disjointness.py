@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -20,6 +21,20 @@ _FORMLESS = (
 # The key of a row without one is a hash of its content and its number among equal rows. In another source the numbers
 # begin anew, so that the content alone tells whether a row is in both.
 _WITHOUT_NUMBER = f"regexp_replace({KEY}, '^([0-9a-f]{{64}})-[0-9]+$', '\\1')"
+
+
+class Disjointness(NamedTuple):
+    """What is known of eval rows that are train rows.
+
+    Attributes:
+        conclusion: A sentence that begins with ``split rule``, ``windows``, ``keys``, ``rows`` or ``one split`` and
+            says why no eval row is a train row. Where eval rows equal train rows in every column, and no comparable
+            keys tell them apart: a sentence that begins with ``not disjoint`` and counts them.
+        equal_rows: How many those are.
+    """
+
+    conclusion: str
+    equal_rows: int = 0
 
 
 def check_by_rule(sources: Sequence[Source]) -> str | None:
@@ -43,7 +58,7 @@ def check_by_rule(sources: Sequence[Source]) -> str | None:
     return None
 
 
-def check_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, sources: Sequence[Source]) -> str:
+def check_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, sources: Sequence[Source]) -> Disjointness:
     """Check that no eval row is a train row: by rule if that tells, else by keys and by the values of all columns.
 
     Args:
@@ -52,9 +67,7 @@ def check_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
         sources: Where the rows came from.
 
     Returns:
-        A sentence that begins with ``split rule``, ``windows``, ``keys``, ``rows`` or ``one split`` and says why no
-        eval row is a train row. Where eval rows equal train rows in every column, and no comparable keys tell them
-        apart: a sentence that begins with ``not disjoint`` and counts them.
+        What is known.
 
     Raises:
         InputError: Keys are missing, or some are in both splits.
@@ -65,14 +78,14 @@ def check_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
     keyed = all(source.request.key_column for source in sources)
     rule = check_by_rule(sources)
     if rule and (keyed or not sources[0].fold):
-        return rule
+        return Disjointness(rule)
     if sum(len(source.selection.splits) for source in sources) == 1:
-        return f"one split: only {sources[0].selection.splits[0]} rows were read"
+        return Disjointness(f"one split: only {sources[0].selection.splits[0]} rows were read")
     if not keyed:
-        equal = _equal_rows(connection, examples, sources)
-        if equal:
-            return f"not disjoint: {equal}, and rows have no key that would tell them apart"
-        return "rows: no eval row equals a train row in every column"
+        count, equal = _equal_rows(connection, examples, sources)
+        if count:
+            return Disjointness(f"not disjoint: {equal}, and rows have no key that would tell them apart", count)
+        return Disjointness("rows: no eval row equals a train row in every column")
     count, key = shared_keys(examples, examples, connection)
     if count:
         handles = " and ".join(str(source.table.handle) for source in sources)
@@ -80,13 +93,13 @@ def check_disjoint(connection: duckdb.DuckDBPyConnection, examples: Path, source
             f"{handles}: {count} eval rows are train rows, for example the one with key {key}. Give sources "
             "without a common row, or the same handle twice (rows are then split by a hash of their key)"
         )
-    equal = _equal_rows(connection, examples, sources)
+    count, equal = _equal_rows(connection, examples, sources)
     unlike = _keys_differ_in_kind(connection, examples)
-    if equal and unlike:
-        return f"not disjoint: {equal}, and {unlike}, so that keys do not tell them apart"
+    if count and unlike:
+        return Disjointness(f"not disjoint: {equal}, and {unlike}, so that keys do not tell them apart", count)
     if unlike:
-        return f"rows: no eval row equals a train row in every column; {unlike}"
-    return "keys: no key is in both splits" + (f"; {equal}" if equal else "")
+        return Disjointness(f"rows: no eval row equals a train row in every column; {unlike}")
+    return Disjointness("keys: no key is in both splits" + (f"; {equal}" if count else ""))
 
 
 def shared_keys(
@@ -112,15 +125,15 @@ def shared_keys(
     return count, key
 
 
-def _equal_rows(connection: duckdb.DuckDBPyConnection, examples: Path, sources: Sequence[Source]) -> str:
-    """Count the eval rows that equal a train row in every column of the schema; nothing is said of none."""
+def _equal_rows(connection: duckdb.DuckDBPyConnection, examples: Path, sources: Sequence[Source]) -> tuple[int, str]:
+    """Count the eval rows that equal a train row in every column of the schema, and say so."""
     columns = ", ".join(map(quote_name, sources[0].request.types))
     query = f"""
         SELECT count(*), count(*) FILTER (row({columns}) IN (SELECT row({columns}) FROM read_parquet($train)))
         FROM read_parquet($eval)"""
     files = {split: split_pattern(examples, split) for split in ("train", "eval")}
     rows, equal = connection.execute(query, files).fetchall()[0]
-    return f"{equal} of {rows} eval rows equal a train row in every column" if equal else ""
+    return equal, f"{equal} of {rows} eval rows equal a train row in every column"
 
 
 def _keys_differ_in_kind(connection: duckdb.DuckDBPyConnection, examples: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from components.example_generation.describe.anomalies import SHOWN, Anomaly
+from components.example_generation.describe.disjointness import Disjointness
 from components.example_generation.query.dialect import quote_name, split_pattern
 from components.example_generation.query.selection import KEY
 
@@ -21,6 +22,7 @@ def find_key_anomalies(
     rows: Mapping[str, int],
     types: Mapping[str, str],
     key_column: str,
+    disjoint: Disjointness,
 ) -> dict[str, list[Anomaly]]:
     """Look at the keys of every split, and at how many of its rows differ. Nothing that is found is fatal.
 
@@ -30,14 +32,19 @@ def find_key_anomalies(
         rows: Rows by split.
         types: ``INT``, ``FLOAT`` or ``BYTES`` by column.
         key_column: Names a row; empty if rows have no key.
+        disjoint: As `check_disjoint` returns it.
 
     Returns:
         Anomalies of the key by split.
     """
-    return {
+    found = {
         split: list(_of_split(connection, split_pattern(examples, split), count, types, key_column))
         for split, count in rows.items()
     }
+    if disjoint.equal_rows:
+        anomaly = Anomaly("TRAIN_ROWS_IN_EVAL", disjoint.conclusion, fatal=False, count=disjoint.equal_rows)
+        found["eval"].insert(0, anomaly)
+    return found
 
 
 def _of_split(

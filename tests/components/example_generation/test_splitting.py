@@ -51,10 +51,12 @@ def test_eval_rows_that_lack_the_key_column_are_refused(name, read):
 
 @pytest.mark.parametrize("train", ["A4_with_key.csv", "A4_without_key.csv"])
 @pytest.mark.parametrize("name", ["A4_without_key.csv", "A4_without_key.parquet"])
-def test_equal_rows_without_keys_are_never_called_disjoint(name, train, read, tmp_path):
+def test_equal_rows_without_keys_are_never_called_disjoint(name, train, read, report, tmp_path):
     shutil.copy(CASES / train, tmp_path / "train.csv")
     recorded = read(tmp_path / "train.csv", CASES / name, **{**PLAIN, "key_column": ""})
     assert recorded["disjoint"].startswith("not disjoint: 300 of 300 eval rows equal a train row in every column")
+    found = report("anomalies")["eval"]["example_key"][0]
+    assert (found["kind"], found["message"], found["count"]) == ("TRAIN_ROWS_IN_EVAL", recorded["disjoint"], 300)
 
 
 def test_rows_without_keys_that_differ_are_disjoint(read, tmp_path):
