@@ -189,7 +189,9 @@ def fetch(copies: Mapping[Path, Object], what: str) -> None:
         if current is None or current.version != listed.version:
             for each in copies:
                 each.unlink(missing_ok=True)
-            raise InputError(f"{what}: {listed.uri} was replaced or deleted while it was read: {path.name} is no copy")
+            raise InputError(
+                f"{what}: {listed.uri} was replaced or deleted while it was read: {path.name} is not a copy"
+            )
 
 
 def download(uri: str, path: str | os.PathLike[str]) -> None:

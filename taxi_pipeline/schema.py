@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 KEY_COLUMN = "unique_key"
-"""Names a trip; decides its split. It is no feature."""
+"""Names a trip; decides its split. It is not a feature."""
 
 TIME_COLUMN = "trip_start_timestamp"
 

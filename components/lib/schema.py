@@ -69,7 +69,7 @@ def _check(schema: schema_pb2.Schema, where: str) -> None:
     for feature in schema.feature:
         name = feature.name
         if not name or name in seen:
-            raise InputError(f"{where}: " + (f"feature {name!r} stands twice" if name else "a feature has no name"))
+            raise InputError(f"{where}: " + (f"feature {name!r} appears twice" if name else "a feature has no name"))
         if name in RESERVED:
             raise InputError(f"{where}: feature {name!r} bears a reserved name; rename the column")
         if feature.type not in TYPES:

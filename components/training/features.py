@@ -33,7 +33,7 @@ def model_features(schema: schema_pb2.Schema, label_key: str) -> list[Feature]:
     Args:
         schema: ``TFTransformOutput.transformed_metadata.schema``. TFT records there the range of what
             ``compute_and_apply_vocabulary``, ``bucketize`` and ``apply_buckets`` return.
-        label_key: The label's name; it is no feature.
+        label_key: The label's name; it is not a feature.
 
     Returns:
         The features, sorted by name.

@@ -79,7 +79,7 @@ def rbac(namespace: str, subject: str) -> list[dict[str, Any]]:
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
     ]
-    # Two dictionaries: YAML would print one that stands twice as an anchor and an alias.
+    # Two dictionaries: YAML would print one that appears twice as an anchor and an alias.
     metadata, metadata_too = ({"name": MANAGER, "namespace": namespace} for _ in range(2))
     return [
         {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules},

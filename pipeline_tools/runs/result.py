@@ -117,7 +117,7 @@ class Step:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run: what it was given, what it did, and where everything lies.
+    """A run: what it was given, what it did, and where everything is.
 
     Attributes:
         run_dir: The directory that holds all of it, on this machine.

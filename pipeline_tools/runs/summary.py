@@ -18,7 +18,7 @@ METRICS_TOLD = 8
 
 
 def print_summary(console: Console, result: RunResult) -> None:
-    """Print the result table of a run, the errors of its steps, and where everything lies.
+    """Print the result table of a run, the errors of its steps, and where everything is.
 
     Args:
         console: Where.
@@ -43,7 +43,7 @@ def print_summary(console: Console, result: RunResult) -> None:
         _say(console, f"\n{name}: {value}")
     seconds = f" in {result.seconds:.1f} s" if result.seconds is not None else ""
     _say(console, f"\n{result.pipeline} {result.status}{seconds}")
-    _say(console, f"everything lies in {near(result.run_dir)}: artifacts, logs, run.json, {result.package.name}")
+    _say(console, f"everything is in {near(result.run_dir)}: artifacts, logs, run.json, {result.package.name}")
     if result.remote:
         _say(console, f"and in {result.remote}")
 

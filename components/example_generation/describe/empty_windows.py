@@ -106,6 +106,6 @@ def _one_row(connection: duckdb.DuckDBPyConnection, source: Source, selection: S
 
 def _say(source: Source, split: str, window: Window, first: object, last: object) -> str:
     return (
-        f"{source.table.handle}: no {split} row lies in the window {window}; {source.request.time_column} goes from "
+        f"{source.table.handle}: no {split} row is in the window {window}; {source.request.time_column} goes from "
         f"{first} to {last} (UTC) in this source"
     )

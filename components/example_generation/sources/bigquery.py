@@ -232,7 +232,7 @@ def check_access(project: str) -> None:
 
 @contextmanager
 def understood(handle: Handle) -> Iterator[None]:
-    """Make errors of BigQuery's that a person can mend ones that say how.
+    """Turn errors of BigQuery that a person can fix into errors that say how.
 
     Args:
         handle: What is read.

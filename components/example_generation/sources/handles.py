@@ -84,7 +84,7 @@ def parse_handle(text: str, parameter: str = "input_handle") -> Handle:
         location = str(_sample(rest, f"{parameter}={text}"))
     elif mark and scheme == "bq":
         if not _TABLE.fullmatch(rest):
-            raise InputError(f"{parameter}={text}: {rest!r} is no BigQuery table; write bq://project.dataset.table")
+            raise InputError(f"{parameter}={text}: {rest!r} is not a BigQuery table; write bq://project.dataset.table")
         return Handle(text, "bigquery", rest, parameter)
     elif mark and not _BUCKET.fullmatch(location):
         raise InputError(f"{parameter}={text}: no such kind of source.\n{KINDS}")

@@ -22,7 +22,7 @@ def whole_number(text: str) -> str:
         text: SQL of a text.
 
     Returns:
-        SQL of a BIGINT; NULL if the text is no whole number of 64 bits.
+        SQL of a BIGINT; NULL if the text is not a whole number of 64 bits.
     """
     number = f"TRY_CAST({text} AS BIGINT)"
     # Digits after the point that the exponent does not move before it would be rounded away.

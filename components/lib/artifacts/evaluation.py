@@ -227,7 +227,7 @@ def read_verdict(directory: str | Path) -> dict[str, Any]:
         verdict = json.loads(path.read_text(encoding="utf-8"))
         return {**verdict, "blessed": bool(verdict["blessed"]), "reason": str(verdict["reason"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no verdict to read, so this is no evaluation of tfma_analyze: {error}") from None
+        raise InputError(f"{path}: no readable verdict; is this an evaluation by tfma_analyze? ({error})") from None
 
 
 def read_left_out(directory: str | Path) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def test_wrong_parameters(parameters, told, read, plants):
         ("feature { nam: 'x' }", 'no field named "nam"'),
         ("", "names no feature"),
         ("feature { type: INT }", "has no name"),
-        ("feature { name: 'x' type: INT } feature { name: 'x' type: INT }", "'x' stands twice"),
+        ("feature { name: 'x' type: INT } feature { name: 'x' type: INT }", "'x' appears twice"),
         ("feature { name: 'example_key' type: INT }", "reserved"),
         ("feature { name: 'x' }", "must be INT, FLOAT or BYTES"),
         ("feature { name: 'x' type: INT float_domain {} }", "does not fit"),
@@ -226,7 +226,7 @@ def test_a_window_is_half_open(read, rows, tmp_path):
 def test_a_window_outside_of_the_data_says_where_the_data_is(read, plants):
     with pytest.raises(InputError) as caught:
         read(plants, eval_ts1="2031-01-01")
-    assert "no eval row lies in the window [2031-01-01T00:00:00Z, after the last row)" in str(caught.value)
+    assert "no eval row is in the window [2031-01-01T00:00:00Z, after the last row)" in str(caught.value)
     assert "measured_at goes from 2024-01-01 00:30:00 to 2024-01-28 23:30:00 (UTC)" in str(caught.value)
 
 
@@ -275,7 +275,7 @@ def test_a_plan_says_what_would_be_read_and_writes_nothing(plants, schema, read,
 
 
 def test_a_plan_finds_an_empty_window(plants, schema):
-    with pytest.raises(InputError, match="no train row lies in the window"):
+    with pytest.raises(InputError, match="no train row is in the window"):
         plan(plants, schema, ts1="2031-01-01")
 
 

@@ -39,7 +39,7 @@ def test_success(packages, tmp_path):
     table = done.stdout.splitlines()
     assert table[0].split() == ["step", "status", "seconds", "metrics"]
     assert any(re.match(r"measure +✓ succeeded +\d+\.\d  auc 0\.75 +examples 12 *$", line) for line in table)
-    assert f"everything lies in runs/{where.name}: artifacts, logs, run.json, chain.tar.gz" in done.stdout
+    assert f"everything is in runs/{where.name}: artifacts, logs, run.json, chain.tar.gz" in done.stdout
     assert "make started" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
 

@@ -44,7 +44,7 @@ def test_the_eval_window_of_workflow2_is_known(tmp_path):
 
 
 def test_what_is_wrong_names_the_step():
-    with pytest.raises(InputError, match="^example-gen: .*no train row lies in the window"):
+    with pytest.raises(InputError, match="^example-gen: .*no train row is in the window"):
         list(dry_run(workflow1, {"ts1": "2031-01-01"}))
     with pytest.raises(InputError, match="max_row"):
         list(dry_run(workflow1, {"max_row": 9}))

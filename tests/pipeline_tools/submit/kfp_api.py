@@ -87,7 +87,7 @@ def check_query(operation: Operation, query: dict[str, str]) -> None:
         if name not in operation.query:
             raise ViolationError(f"{operation.name}: no query parameter {name!r}; it has {sorted(operation.query)}")
         if operation.query[name] == "int" and not value.isdigit():
-            raise ViolationError(f"{operation.name}: {name}={value!r} is no whole number")
+            raise ViolationError(f"{operation.name}: {name}={value!r} is not a whole number")
     missing = operation.required & set(operation.query) - set(query)
     if missing:
         raise ViolationError(f"{operation.name}: the query lacks {missing}")

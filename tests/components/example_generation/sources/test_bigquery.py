@@ -381,8 +381,8 @@ def test_a_plan_asks_for_the_bytes_and_runs_nothing(garden, connected, asked, jo
 @pytest.mark.parametrize(
     ("windows", "told"),
     [
-        ({"ts1": "2031-01-01"}, "no train row lies in the window [2031-01-01T00:00:00Z, after the last row)"),
-        ({"eval_ts2": "2015-01-01"}, "no eval row lies in the window [the first row, 2015-01-01T00:00:00Z)"),
+        ({"ts1": "2031-01-01"}, "no train row is in the window [2031-01-01T00:00:00Z, after the last row)"),
+        ({"eval_ts2": "2015-01-01"}, "no eval row is in the window [the first row, 2015-01-01T00:00:00Z)"),
     ],
 )
 @pytest.mark.parametrize("other", [False, True], ids=["one table", "two tables"])
@@ -418,13 +418,13 @@ def test_one_query_counts_the_rows_of_all_windows(garden, connected, asked, jobs
     [
         (
             {"windows": [("2031-01-01", "2032-01-01"), LONGER]},
-            "no train row lies in the window [2031-01-01",
+            "no train row is in the window [2031-01-01",
         ),
         (
             {"windows": [RECENT, ("2001-01-01", "2002-01-01")]},
-            "no train row lies in the window [2001-01-01",
+            "no train row is in the window [2001-01-01",
         ),
-        ({"eval_ts1": "2020-01-01"}, "no eval row lies in the window [2020-01-01"),
+        ({"eval_ts1": "2020-01-01"}, "no eval row is in the window [2020-01-01"),
     ],
     ids=["first train window", "second train window", "eval window"],
 )

@@ -47,7 +47,7 @@ def test_without_a_verdict_nothing_passes(tmp_path, content):
     if content is not None:
         (tmp_path / "verdict.json").write_text(content)
 
-    with pytest.raises(InputError, match=r"verdict.json: no verdict to read"):
+    with pytest.raises(InputError, match=r"verdict.json: no readable verdict"):
         check_blessing(str(tmp_path), deploy_unblessed=True)
 
 
