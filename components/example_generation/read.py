@@ -15,6 +15,7 @@ from components.example_generation.describe.disjointness import check_disjoint
 from components.example_generation.describe.empty_windows import checks_of_read
 from components.example_generation.describe.key_anomalies import find_key_anomalies
 from components.example_generation.describe.statistics import describe_splits
+from components.example_generation.describe.times import find_time_anomalies
 from components.example_generation.query.dialect import connect
 from components.example_generation.query.selection import KEY
 from components.example_generation.request import ReadParameters, make_request
@@ -63,6 +64,10 @@ def read_examples(
                 disjoint = check_disjoint(connection, out, sources)
                 described = describe_splits(connection, out, rows, request.types)
                 found = find_anomalies(connection, out, loaded, described)
+                for source in sources:
+                    of_times = find_time_anomalies(connection, source, loaded)
+                    for split in source.selection.splits if of_times else ():
+                        found[split].setdefault(source.request.time_column, []).extend(of_times)
                 _refuse(found, sources)
                 of_keys = find_key_anomalies(connection, out, rows, request.types, request.key_column, disjoint)
     with atomic_directory(statistics) as directory:

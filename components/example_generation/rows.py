@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from components.example_generation.describe.empty_windows import say_empty
+from components.example_generation.describe.empty_windows import describe_empty_window
 from components.example_generation.query.dialect import connect, failing_rows, one_column, quote_name
 from components.example_generation.query.selection import NO_GROUP, SPLIT
 from components.example_generation.sources.files import FileTable
@@ -110,7 +110,7 @@ def _empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) ->
     if window.open:
         few = " (the key's hash sends a third of them there; this source has too few)" if source.fold else ""
         return f"{source.table.handle}: no row for the split {split!r}{few}"
-    return say_empty(connection, source, split)
+    return describe_empty_window(connection, source, split)
 
 
 def _explain(connection: duckdb.DuckDBPyConnection, source: Source, error: duckdb.Error) -> str:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -44,7 +45,7 @@ class WindowCheck:
             InputError: A window holds no row; the message says what range the table has.
         """
         with tempfile.TemporaryDirectory() as scratch, connect(Path(scratch), threads=1) as connection:
-            first, last, *counts = _one_row(connection, self.source, self.selection)
+            first, last, _, *counts = one_row(connection, self.source, self.selection)
         for (split, window), count in zip(self.windows, counts, strict=True):
             if not count:
                 raise InputError(_say(self.source, split, window, first, last))
@@ -82,7 +83,7 @@ def checks_of_read(sources: Sequence[Source]) -> list[WindowCheck]:
     return plan_checks(sources) if sum(len(source.selection.splits) for source in sources) > 1 else []
 
 
-def say_empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str) -> str:
+def describe_empty_window(connection: duckdb.DuckDBPyConnection, source: Source, split: str) -> str:
     """Say of which range a source has rows, none of which lies in the window of a split.
 
     Args:
@@ -94,13 +95,23 @@ def say_empty(connection: duckdb.DuckDBPyConnection, source: Source, split: str)
         The message of an error.
     """
     ends = count_times(source.request, source.table.table, source.table.kinds)
-    first, last = _one_row(connection, source, ends)
+    first, last, _ = one_row(connection, source, ends)
     return _say(source, split, source.request.windows[split], first, last)
 
 
-def _one_row(connection: duckdb.DuckDBPyConnection, source: Source, selection: Selection) -> tuple[object, ...]:
+def one_row(connection: duckdb.DuckDBPyConnection, source: Source, selection: Selection) -> tuple[Any, ...]:
+    """Run a query that gives one row.
+
+    Args:
+        connection: Any.
+        source: What is read.
+        selection: The query.
+
+    Returns:
+        The row.
+    """
     query, parameters = source.table.query(connection, selection)
-    row: tuple[object, ...] = connection.execute(query, parameters).fetchall()[0]
+    row: tuple[Any, ...] = connection.execute(query, parameters).fetchall()[0]
     return row
 
 

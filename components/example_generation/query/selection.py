@@ -159,12 +159,16 @@ def count_times(
         windows: What to count, none of them open; not the windows of ``request``.
 
     Returns:
-        A query for one row: the first time, the last time, and a count a window.
+        A query for one row: the first time, the last time, how many rows have none, and a count a window.
     """
     name = request.time_column
     source = exp.select(_read(name, kinds[name], request)).from_(table)
     time = exp.column(name, quoted=True)
-    found = [exp.alias_(exp.Min(this=time), "first_time"), exp.alias_(exp.Max(this=time.copy()), "last_time")]
+    found = [
+        exp.alias_(exp.Min(this=time), "first_time"),
+        exp.alias_(exp.Max(this=time.copy()), "last_time"),
+        exp.alias_(exp.CountIf(this=time.copy().is_(exp.Null())), "without_time"),
+    ]
     parameters: dict[str, int | datetime] = {}
     for number, window in enumerate(windows, start=1):
         ends = {f"ts1_{number}": window.begin, f"ts2_{number}": window.end}

@@ -130,6 +130,14 @@ class BigQueryTable:
             connection: Any.
         """
 
+    def has_numbers(self, column: str) -> bool:
+        """Say whether all values of a column are numbers.
+
+        Args:
+            column: Its name.
+        """
+        return self.kinds[column] in {"INT", "FLOAT"}
+
     def check_values(self) -> None:
         """Do nothing: BigQuery itself says which value a query failed at."""
 

@@ -16,7 +16,7 @@ from components.example_generation.sources.columns import Part
 from components.example_generation.sources.content import look_into
 from components.example_generation.sources.csv_files import open_csv, rejected_rows
 from components.example_generation.sources.handles import Handle
-from components.example_generation.sources.locate import Location, find_unreadable, find_values, show
+from components.example_generation.sources.locate import Location, all_numbers, find_unreadable, find_values, show
 from components.example_generation.sources.parquet_files import open_parquet
 from pipeline_tools.errors import InputError
 
@@ -98,6 +98,14 @@ class FileTable:
                 f"{self.handle}: {count} row{'s' * (count > 1)} cannot be read:{show(self.handle, locations, count)}\n"
                 "Correct or remove them."
             )
+
+    def has_numbers(self, column: str) -> bool:
+        """Say whether all values of a column that is read are numbers, in the files themselves.
+
+        Args:
+            column: Its name.
+        """
+        return all_numbers(self.parts, column)
 
     def locate(self, column: str, values: Sequence[Any]) -> list[Location]:
         """Find the first rows that have one of some values in a column.

@@ -106,6 +106,23 @@ def find_values(parts: Sequence[Part], name: str, values: Sequence[Any]) -> list
     return [location._replace(reason="") for location in sorted(locations)[:SHOWN]]
 
 
+def all_numbers(parts: Sequence[Part], name: str) -> bool:
+    """Say whether all values of a column are numbers, as the files hold them.
+
+    Args:
+        parts: The files.
+        name: Of the column.
+    """
+    with tempfile.TemporaryDirectory() as scratch, connect(Path(scratch)) as connection:
+        for part in parts:
+            text = f"CAST({part.columns[name].raw} AS VARCHAR)"
+            condition = f"NOT regexp_full_match({text}, '[-+0-9.eE ]+') OR regexp_full_match({text}, '.*[0-9]-.*')"
+            [(count,)] = connection.execute(f"SELECT count(*) FROM {part.relation} WHERE {condition}").fetchall()
+            if count:
+                return False
+    return True
+
+
 def _find(
     connection: duckdb.DuckDBPyConnection, part: Part, conditions: Mapping[str, str], parameters: Mapping[str, Any]
 ) -> tuple[int, list[Location]]:

@@ -46,6 +46,9 @@ class Table(Protocol):
     def check(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Raise an InputError if not all rows could be read, or not of one state."""
 
+    def has_numbers(self, column: str) -> bool:
+        """Say whether all values of a column that is read are numbers."""
+
     def check_values(self) -> None:
         """Raise an InputError that names the values that cannot be read, if there are any."""
 
