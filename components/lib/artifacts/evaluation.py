@@ -108,7 +108,7 @@ class Evaluation:
     Attributes:
         directory: Where this was read from.
         metrics: By slice and name, exactly as ``tfma.load_eval_result`` gives them; the empty key is all examples. An
-            area under a curve is NaN in slices of one class, for which TFMA gives 0.
+            area under a curve is NaN in slices of one class, for which TFMA gives 0 or 1.
         intervals: By slice and name, the interval that TFMA itself computed, where the eval config asks for that.
         classes: By slice, how many negatives and positives, where that is known; not those of weight 0.
         matrices: Of all examples, by ascending threshold; empty where the eval config asks for no curve.
