@@ -115,8 +115,34 @@ def structure(element: str) -> Any:
     Returns:
         The element itself, or a mapping with ``Concat`` (a list) or ``IfPresent`` (``InputName``, ``Then`` and maybe
         ``Else``), whose parts are elements again.
+
+    Raises:
+        InputError: It begins as a structure and is not one.
     """
-    return json.loads(element) if element.startswith(_STRUCTURES) else element
+    if not element.startswith(_STRUCTURES):
+        return element
+    try:
+        found = json.loads(element)
+    except (ValueError, RecursionError):
+        found = None
+    if not _is_structure(found):
+        raise InputError(f"cannot read the placeholder {element[:80]!r}")
+    return found
+
+
+def _is_structure(part: Any) -> bool:
+    if isinstance(part, str):
+        return True
+    if isinstance(part, list):
+        return all(map(_is_structure, part))
+    if not isinstance(part, dict) or len(part) != 1:
+        return False
+    if "Concat" in part:
+        return isinstance(part["Concat"], list) and _is_structure(part["Concat"])
+    choice = part.get("IfPresent")
+    if not isinstance(choice, dict) or not isinstance(choice.get("InputName"), str) or "Then" not in choice:
+        return False
+    return _is_structure(choice["Then"]) and _is_structure(choice.get("Else") or [])
 
 
 def texts(element: Any) -> Iterator[str]:

@@ -13,8 +13,11 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline_tools.errors import InputError
 from pipeline_tools.spec.conditions import parse_condition
+from pipeline_tools.spec.forms import check_form
 from pipeline_tools.spec.limits import check_name
+from pipeline_tools.spec.placeholders import structure
 from pipeline_tools.spec.selectors import parse_selector
+from pipeline_tools.spec.types import cast
 
 _PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")  # KFP's compiler holds pipelines to this
 
@@ -58,10 +61,19 @@ def check_platform(document: Mapping[str, Any], where: str) -> None:
 
 
 def _parse(value: Any, message: Message, where: str) -> None:
+    check_form(value, message.DESCRIPTOR, where)
     try:
         json_format.ParseDict(value, message)
     except (json_format.ParseError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+def _check_default(definition: Mapping[str, Any], where: str) -> None:
+    """Check that a default has the type of its parameter."""
+    try:
+        cast(definition.get("defaultValue"), definition.get("parameterType", ""))
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def _read_text(parse: Callable[[str], object], text: str | None, where: str) -> None:
@@ -93,8 +105,9 @@ class _Components:
         where = f"{self._where}: task {'/'.join(path)!r}" if path else f"{self._where}: root"
         for side in ("inputDefinitions", "outputDefinitions"):
             for kind in ("parameters", "artifacts"):
-                for name in component.get(side, {}).get(kind, {}):
+                for name, definition in component.get(side, {}).get(kind, {}).items():
                     check_name(name, f"{where}: {side}.{kind}")
+                    _check_default(definition, f"{where}: {side}.{kind}.{name}.defaultValue")
         if "dag" not in component:
             self._check_executor(component, where)
             return
@@ -134,9 +147,10 @@ class _Components:
         label = component.get("executorLabel", "")
         if label not in self._executors:
             raise InputError(f"{where}: executorLabel: deploymentSpec.executors has no {label!r}")
-        executor = self._executors[label]
-        if not executor:
-            raise InputError(f"{where}: deploymentSpec.executors.{label}: it is empty")
+        container = self._executors[label].get("container", {})
+        for field in ("command", "args"):
+            for text in container.get(field, []):
+                _read_text(structure, text, f"{where}: deploymentSpec.executors.{label}.container.{field}")
 
 
 __all__ = ["check_pipeline", "check_platform"]

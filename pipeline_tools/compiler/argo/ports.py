@@ -8,6 +8,7 @@ from typing import Any
 from pipeline_tools.compiler.argo.expressions import encode, encoded, output_parameter, succeeded
 from pipeline_tools.compiler.argo.names import described
 from pipeline_tools.compiler.argo.pods import Json
+from pipeline_tools.spec.types import plain
 
 
 def dag_inputs(component: Mapping[str, Any], lists: Mapping[str, int]) -> Json:
@@ -30,7 +31,7 @@ def with_default(name: str, spec: Mapping[str, Any]) -> Json:
         return {"name": name}
     default = spec.get("defaultValue")
     if spec.get("parameterType") == "NUMBER_INTEGER" and default is not None:
-        default = int(default)
+        default = plain(default)
     return {"name": name, "value": encode(default)}
 
 

@@ -20,6 +20,7 @@ from pipeline_tools.compiler.argo.settings import ArgoSettings
 from pipeline_tools.errors import InputError
 from pipeline_tools.spec.documents import parse_documents
 from pipeline_tools.spec.references import resolve_references
+from pipeline_tools.spec.types import plain
 
 API_VERSION = "argoproj.io/v1alpha1"
 LARGEST = 1 << 20
@@ -183,7 +184,7 @@ def _arguments(definitions: Mapping[str, Any]) -> Json:
         kind, default = spec.get("parameterType"), spec.get("defaultValue")
         if "defaultValue" in spec:
             if kind == "NUMBER_INTEGER":
-                default = int(default)
+                default = plain(default)
             parameter["value"] = default if kind == "STRING" else encode(default)
         elif spec.get("isOptional"):
             parameter["value"] = ""

@@ -147,3 +147,48 @@ def test_a_name_that_a_file_cannot_have_is_refused(name):
 @pytest.mark.parametrize("name", ["a", "train-2", "Output", "a.b", "x y", "ünï"])
 def test_a_name_that_a_file_can_have(name):
     check_name(name, "x")
+
+
+def _changed(path: str, value: object) -> str:
+    """Give the specification with one field of it replaced."""
+    spec = yaml.safe_load(_text(SPEC))
+    *parents, last = path.split("/")
+    field = spec
+    for name in parents:
+        field = field[name]
+    field[last] = value
+    return _text(spec)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("root/dag/tasks/hello", [], r"x.root.dag.tasks.hello: it must be a mapping, and is \[\]"),
+        ("root/dag/tasks/hello/taskInfo", None, "x.root.dag.tasks.hello.taskInfo: it must be a mapping, and is null"),
+        ("root/dag/tasks/hello/dependentTasks", "hello", "dependentTasks: it must be a list, and is 'hello'"),
+        ("root/dag/tasks/hello/dependentTasks", [None], r"dependentTasks\[0\]: it must be text, and is null"),
+        ("root/dag/tasks/hello/inputs", {"parameters": {"text": {}}}, "inputs.parameters.text: it has none of"),
+        (
+            "root/dag/tasks/hello/inputs",
+            {"parameters": {"text": {"taskOutputParameter": {"producerTask": "hello"}}}},
+            "taskOutputParameter: it has no outputParameterKey",
+        ),
+        ("deploymentSpec/executors/exec-hello", {}, "deploymentSpec.executors.exec-hello: it has none of"),
+        ("deploymentSpec/executors/exec-hello/container/args", None, "container.args: it must be a list, and is null"),
+        ("deploymentSpec/executors/exec-hello/container/env", [{}], r"container.env\[0\]: it has no name"),
+        (
+            "deploymentSpec/executors/exec-hello/container/args",
+            ['{"IfPresent": {}}'],
+            "task 'hello': .*args: cannot read the placeholder",
+        ),
+        (
+            "components/comp-hello/inputDefinitions/parameters/text",
+            {"parameterType": "NUMBER_INTEGER", "defaultValue": "x"},
+            "task 'hello': .*text.defaultValue: 'x' is not a whole number",
+        ),
+        ("components/comp-hello/inputDefinitions/parameters/text/parameterType", "NUMBER", "x: .*parameterType"),
+    ],
+)
+def test_a_field_of_another_form_is_named(path, value, message):
+    with pytest.raises(InputError, match=message):
+        parse_documents(_changed(path, value), "x")

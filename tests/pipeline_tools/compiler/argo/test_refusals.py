@@ -118,10 +118,6 @@ def test_a_pipeline_too_large_for_a_cluster():
     [
         (lambda s: s["root"]["dag"]["tasks"]["add"].update(newField=1), 'no field named "newField"'),
         (
-            lambda s: s["root"]["dag"]["tasks"]["add"].update(artifactIterator={}),
-            "task `add`: ParallelFor over artifacts cannot be expressed",
-        ),
-        (
             lambda s: s["deploymentSpec"]["executors"]["exec-add"]["container"].update(lifecycle={}),
             "task `add`: `lifecycle` cannot be expressed",
         ),
@@ -155,3 +151,22 @@ def test_a_package_without_the_workflow_can_be_had(tmp_path):
         compile_package(claims, tmp_path / "claims.tar.gz")
     assert not (tmp_path / "claims.tar.gz").exists()
     assert compile_package(claims, tmp_path / "claims.tar.gz", format="kfp").exists()
+
+
+def test_a_loop_over_artifacts():
+    spec = yaml.safe_load(pipeline_yaml(_looping_over_artifacts))
+    loop = spec["root"]["dag"]["tasks"]["for-loop-2"]
+    del loop["parameterIterator"]
+    loop["artifactIterator"] = {"items": {"inputArtifact": "made"}, "itemInput": "pipelinechannel--loop-item-param-1"}
+    loop["inputs"] = {
+        "artifacts": {"made": {"taskOutputArtifact": {"producerTask": "make", "outputArtifactKey": "data"}}}
+    }
+    with pytest.raises(InputError, match="task `for-loop-2`: ParallelFor over artifacts cannot be expressed"):
+        lower(yaml.safe_dump(spec))
+
+
+@dsl.pipeline
+def _looping_over_artifacts():
+    make(rows=1)
+    with dsl.ParallelFor([1, 2]) as item:
+        add(a=item)
