@@ -113,12 +113,12 @@ def pickle_by_value(function: Callable[..., Any]) -> None:
     folder = Path(getattr(module, "__file__", None) or "").parent
     for each in list(sys.modules.values()):
         file = getattr(each, "__file__", None)
-        if file and Path(file).parent == folder and not _importable(each.__name__):
+        if file and folder in Path(file).parents and not _importable(each.__name__):
             cloudpickle.register_pickle_by_value(each)
 
 
 def _importable(name: str) -> bool:
-    return "." in name or PathFinder.find_spec(name) is not None
+    return PathFinder.find_spec(name.partition(".")[0]) is not None
 
 
 def job_name(name: str) -> str:
