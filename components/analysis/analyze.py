@@ -99,13 +99,13 @@ def analyze(
     predictor = Predictor(model, schema, label_key, columns, weight_key)
     labelled = _find_labelled(files, predictor)
     rule = rule_predictions(examples, rule_column, rule_value)[1][labelled] if rule_column else None
-    with atomic_path(evaluation) as place:
+    with atomic_path(evaluation) as target:
         if options.cloud:
             arguments = (model, read_schema_text(examples), label_key, columns, weight_key)
-            evaluate_on_workers(files, config, arguments, place, rows=_ROWS, options=options)
+            evaluate_on_workers(files, config, arguments, target, rows=_ROWS, options=options)
         else:
-            _evaluate_in_process(files, config, predictor, Path(place))
-        with local_copy(place) as directory:
+            _evaluate_in_process(files, config, predictor, Path(target))
+        with local_copy(target) as directory:
             evaluated = read_evaluation(directory)
             predictions = read_predictions(directory)
             _check_labels(predictions, label_key)
@@ -133,8 +133,8 @@ def analyze(
             for name, content in added.items():
                 text = json.dumps(content, indent=2) + "\n"
                 (directory / name).write_text(text, encoding="utf-8")
-                if str(directory) != place:
-                    write_text(join(place, name), text)
+                if str(directory) != target:
+                    write_text(join(target, name), text)
             if report is not None:
                 write_page(render({"The model": evaluated}, title="Model analysis"), report)
     for text in evaluated.warnings:
