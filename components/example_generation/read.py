@@ -19,7 +19,7 @@ from components.example_generation.describe.times import find_time_anomalies
 from components.example_generation.query.dialect import connect
 from components.example_generation.query.selection import KEY
 from components.example_generation.request import ReadParameters, make_request
-from components.example_generation.rows import say_where, write_rows
+from components.example_generation.rows import describe_locations, write_rows
 from components.example_generation.sources.gcs import naming_objects
 from components.example_generation.sources.source import Source, SourceAccess, open_sources, parse_handles
 from components.lib.schema import load_schema
@@ -83,16 +83,18 @@ def read_examples(
 
 
 def _refuse(found: Mapping[str, Mapping[str, list[Anomaly]]], sources: list[Source]) -> None:
-    told = []
+    messages = []
     for source in sources:
         for split in source.selection.splits:
             for column, anomalies in found[split].items():
                 for anomaly in anomalies:
                     if anomaly.fatal:
-                        places = say_where(source, column, anomaly.values) if anomaly.values else ""
-                        told.append(f"{source.table.handle}: {split}: column {column!r}: {anomaly.message}{places}")
-    if told:
-        raise InputError("\n".join(told) + "\nCorrect these rows, or change the column's domain in the schema.")
+                        locations = describe_locations(source, column, anomaly.values) if anomaly.values else ""
+                        messages.append(
+                            f"{source.table.handle}: {split}: column {column!r}: {anomaly.message}{locations}"
+                        )
+    if messages:
+        raise InputError("\n".join(messages) + "\nCorrect these rows, or change the column's domain in the schema.")
 
 
 def _report(

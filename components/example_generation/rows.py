@@ -147,7 +147,7 @@ def _explain_derived(connection: duckdb.DuckDBPyConnection, source: Source) -> s
     return ""
 
 
-def say_where(source: Source, column: str, values: Sequence[Any]) -> str:
+def describe_locations(source: Source, column: str, values: Sequence[Any]) -> str:
     """Say in which rows of a source's files some values are.
 
     Args:

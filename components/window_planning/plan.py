@@ -1,4 +1,4 @@
-"""Check the windows of two branches before anything is read for them."""
+"""Check the windows of two train steps before anything is read for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PlannedWindows:
     Attributes:
         eval_ts1: When the eval window begins, ISO 8601 in UTC.
         eval_ts2: When it is over.
-        disjoint: The proof that no eval row is a train row of either branch.
+        disjoint: Why no eval row is a train row of either window.
         queries: What BigQuery was asked to find empty windows; nothing for files, whose rows are counted.
     """
 
@@ -44,10 +44,10 @@ def plan_windows(
         dry_run: Leave out what is billed: BigQuery is asked what its queries would scan, and counts no rows.
 
     Returns:
-        The eval window and the proof.
+        The eval window, and why no eval row is a train row.
 
     Raises:
-        InputError: A window cannot be parsed, ends before it begins or holds no row, or nothing proves the eval rows
+        InputError: A window cannot be parsed, ends before it begins or holds no row, or nothing shows the eval rows
             to be apart from the train rows.
     """
     named = [parse_window(begin, end, (f"ts1_{at}", f"ts2_{at}")) for at, (begin, end) in enumerate(windows, start=1)]
@@ -55,24 +55,24 @@ def plan_windows(
     if evaluated.open:
         evaluated = _recent_part(named[0])
     begin, end = (time.isoformat() if time else "" for time in (evaluated.begin, evaluated.end))
-    proofs, sources = [], []
+    reasons, sources = [], []
     for ts1, ts2 in windows:
         plan = plan_read(replace(parameters, ts1=ts1, ts2=ts2, eval_ts1=begin, eval_ts2=end))
         if plan.disjoint is None:
             raise InputError(
-                f"nothing proves that no eval row of {evaluated} is a train row of [{ts1}, {ts2}): "
+                f"nothing shows that no eval row of {evaluated} is a train row of [{ts1}, {ts2}): "
                 f"input_handle_train={parameters.input_handle_train} and input_handle_eval="
                 f"{parameters.input_handle_eval} differ. Give the same handle for both (rows are then split by a hash "
-                "of their key), or windows that do not meet"
+                "of their key), or windows that do not overlap"
             )
-        proofs.append(plan.disjoint)
+        reasons.append(plan.disjoint)
         sources += plan.sources
     checks = plan_checks(sources)
     queries = [plan_check(check) for check in checks]
     if not dry_run:
         for check in checks:
             check.run()
-    return PlannedWindows(begin, end, "; ".join(dict.fromkeys(proofs)), queries)
+    return PlannedWindows(begin, end, "; ".join(dict.fromkeys(reasons)), queries)
 
 
 def _recent_part(window: Window) -> Window:

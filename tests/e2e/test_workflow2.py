@@ -123,5 +123,5 @@ def test_a_run_that_cannot_prove_disjointness_stops(tmp_path: Path) -> None:
     from taxi_pipeline.data import TRIPS
 
     copy = shutil.copy(TRIPS, tmp_path / "copy.parquet")
-    with pytest.raises(RunFailedError, match="nothing proves that no eval row of .* is a train row of"):
+    with pytest.raises(RunFailedError, match="nothing shows that no eval row of .* is a train row of"):
         run(workflow2, {"input_handle_eval": str(copy)}, run_dir=tmp_path / "run")

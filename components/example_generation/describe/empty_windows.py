@@ -84,7 +84,7 @@ def checks_of_read(sources: Sequence[Source]) -> list[WindowCheck]:
 
 
 def describe_empty_window(connection: duckdb.DuckDBPyConnection, source: Source, split: str) -> str:
-    """Say of which range a source has rows, none of which lies in the window of a split.
+    """Say of which range a source has rows, none of which is in the window of a split.
 
     Args:
         connection: Any.

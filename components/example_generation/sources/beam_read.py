@@ -20,7 +20,7 @@ from apache_beam.io.gcp.internal.clients.bigquery import DatasetReference, Table
 
 from components.example_generation.query.dialect import connect
 from components.example_generation.query.selection import KEY, ORDER, SPLIT, Selection
-from components.example_generation.sources.bigquery import BigQueryTable, understood
+from components.example_generation.sources.bigquery import BigQueryTable, clear_errors
 from components.example_generation.write import ROWS_PER_FILE, file_name, file_schema, in_order
 from components.lib.beam.options import BeamOptions
 from components.lib.beam.paths import scratch_path
@@ -56,7 +56,7 @@ def write_splits_by_beam(
     names = (*types, KEY, SPLIT, ORDER)
     result = table.run(selection)
     # The runner in this process hands on exceptions as they were raised; others wrap them.
-    with understood(table.handle), scratch_path(options) as scratch:
+    with clear_errors(table.handle), scratch_path(options) as scratch:
         pipeline = make_pipeline(options)
         read = beam.io.ReadFromBigQuery(
             table=TableReference(projectId=result.project, datasetId=result.dataset_id, tableId=result.table_id),

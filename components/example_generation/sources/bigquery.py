@@ -73,7 +73,7 @@ class BigQueryTable:
             DuckDB's SQL for the result, and no parameters.
         """
         name = f"rows_of_{self.handle.parameter}"
-        with understood(self.handle):
+        with clear_errors(self.handle):
             connection.register(name, self._read(self.run(selection)))
         return f"SELECT * FROM {name}", {}
 
@@ -86,7 +86,7 @@ class BigQueryTable:
         Returns:
             ``google.cloud.bigquery.TableReference`` of the table in which BigQuery keeps the result, for about a day.
         """
-        with understood(self.handle):
+        with clear_errors(self.handle):
             job = self._start(selection, dry_run=False)
             job.result()
         return job.destination
@@ -120,7 +120,7 @@ class BigQueryTable:
         Returns:
             Bytes.
         """
-        with understood(self.handle):
+        with clear_errors(self.handle):
             return int(self._start(selection, dry_run=True).total_bytes_processed)
 
     def check(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -176,7 +176,7 @@ def open_table(
     from google.cloud.bigquery import DatasetReference
 
     owner, dataset, name = handle.location.rsplit(".", 2)
-    with understood(handle):
+    with clear_errors(handle):
         table = client.get_table(DatasetReference(owner, dataset).table(name))
     kinds = {
         field.name: "OTHER" if field.mode == "REPEATED" else _KINDS.get(field.field_type, "OTHER")
@@ -239,7 +239,7 @@ def check_access(project: str) -> None:
 
 
 @contextmanager
-def understood(handle: Handle) -> Iterator[None]:
+def clear_errors(handle: Handle) -> Iterator[None]:
     """Turn errors of BigQuery that a person can fix into errors that say how.
 
     Args:
