@@ -19,7 +19,7 @@ from components.example_generation.describe.times import find_time_anomalies
 from components.example_generation.query.dialect import connect
 from components.example_generation.query.selection import KEY
 from components.example_generation.request import ReadParameters, make_request
-from components.example_generation.rows import describe_locations, write_rows
+from components.example_generation.rows import describe_locations, reading, write_rows
 from components.example_generation.sources.gcs import naming_objects
 from components.example_generation.sources.source import Source, SourceAccess, open_sources, parse_handles
 from components.lib.schema import load_schema
@@ -65,7 +65,8 @@ def read_examples(
                 described = describe_splits(connection, out, rows, request.types)
                 found = find_anomalies(connection, out, loaded, described)
                 for source in sources:
-                    of_times = find_time_anomalies(connection, source, loaded)
+                    with reading(source, connection):
+                        of_times = find_time_anomalies(connection, source, loaded)
                     for split in source.selection.splits if of_times else ():
                         found[split].setdefault(source.request.time_column, []).extend(of_times)
                 _refuse(found, sources)

@@ -45,3 +45,10 @@ def test_rows_without_a_time_are_counted_under_a_window(read, report, tmp_path):
     assert [each["count"] for each in anomalies] == [20]
     read(source)
     assert "measured_at" not in report("anomalies")["train"]
+
+
+def test_a_time_column_that_is_only_named(read, schema, tmp_path):
+    schema.write_text('feature { name: "leaves" type: INT }')
+    source = write_csv(tmp_path / "plants.csv", (plant(number, measured_at="1452896100000") for number in range(60)))
+    with pytest.raises(InputError, match="line 2: column 'measured_at': '1452896100000' is not a time in seconds"):
+        read(source, derived_columns={})
