@@ -97,7 +97,7 @@ def analyze(
     columns = slice_columns(config, [feature.name for feature in schema.feature], label_key)
     files = split_files(examples, "eval")
     predictor = Predictor(model, schema, label_key, columns, weight_key)
-    labelled = _find_labelled(files, predictor)
+    labelled, unlabelled = _find_labelled(files, predictor)
     rule = rule_predictions(examples, rule_column, rule_value)[1][labelled] if rule_column else None
     with atomic_path(evaluation) as target:
         if options.cloud:
@@ -120,7 +120,7 @@ def analyze(
                 verdict=verdict.as_dict(),
                 baselines=_baselines(predictions, {rule_name(rule_column, rule_value): rule}),
                 features=tuple(predictor.features),
-                warnings=(*find_leaks(files, predictor), *low_thresholds(config, evaluated)),
+                warnings=(*unlabelled, *find_leaks(files, predictor), *low_thresholds(config, evaluated)),
                 left_out={"unlabelled": int((~labelled).sum()), "columns": predictor.label_columns},
             )
             added = {
@@ -145,16 +145,17 @@ def analyze(
     return {"verdict": verdict, **overall}
 
 
-def _find_labelled(files: list[str], predictor: Predictor) -> np.ndarray[Any, Any]:
-    """Tell which eval rows have a label, and say how many have none."""
+def _find_labelled(files: list[str], predictor: Predictor) -> tuple[np.ndarray[Any, Any], list[str]]:
+    """Tell which eval rows have a label, and warn of those that have none."""
     columns = predictor.label_columns
     labelled = has_label(read_columns(files, columns), columns, count_rows(files))
     why = f"{' or '.join(columns)}, from which {predictor.label_key!r} follows, is missing"
     if not labelled.any():
         raise InputError(f"no row of split 'eval' has a label: in all {len(labelled)} of them {why}")
+    warnings = []
     if not labelled.all():
-        logger.warning("%d of %d eval rows have no label and are left out: %s", sum(~labelled), len(labelled), why)
-    return labelled
+        warnings.append(f"{sum(~labelled):,} of {len(labelled):,} eval rows have no label and are left out: {why}")
+    return labelled, warnings
 
 
 def _evaluate_in_process(

@@ -144,14 +144,17 @@ def test_weights_and_missing_labels_count_in_the_analysis(rows, tmp_path, caplog
     learning.transform()
     learning.train()
     plain = learning.analyze(rule_column="copies", rule_value="3")
-    analysis = learning.analyze(WEIGHTED, rule_column="copies", rule_value="3")
+    report = str(tmp_path / "report.html")
+    analysis = learning.analyze(WEIGHTED, rule_column="copies", rule_value="3", report=report)
     left_out = unlabelled(rows["eval"])
     assert analysis["metrics"]["unlabelled_examples"] == left_out == 32
     assert json.loads((tmp_path / "evaluation" / "left_out.json").read_text()) == {
         "unlabelled": left_out,
         "columns": ["after", "before"],
     }
-    assert "32 of 142 eval rows have no label and are left out: after or before" in caplog.text
+    warning = "32 of 142 eval rows have no label and are left out: after or before"
+    assert warning in caplog.text
+    assert warning in (tmp_path / "report.html").read_text()
 
     predictions = learning.predictions()
     weights = labelled_copies(rows["eval"])
