@@ -120,8 +120,26 @@ def check_for_workers(plan: TrainingPlan) -> None:
         )
 
 
+def join_workers(workers: int) -> tf.distribute.Strategy:
+    """Connect this process with the other workers; TensorFlow allows that only before its first operation.
+
+    Args:
+        workers: How many there are. More than one need ``TF_CONFIG``.
+
+    Returns:
+        The strategy that they share; of one alone, TensorFlow's default one.
+    """
+    return tf.distribute.MultiWorkerMirroredStrategy() if workers > 1 else tf.distribute.get_strategy()
+
+
 def train_in_process(
-    plan: TrainingPlan, model: str, *, worker: int = 0, workers: int = 1, checkpoints: CheckpointOptions | None = None
+    plan: TrainingPlan,
+    model: str,
+    *,
+    worker: int = 0,
+    workers: int = 1,
+    strategy: tf.distribute.Strategy | None = None,
+    checkpoints: CheckpointOptions | None = None,
 ) -> dict[str, float]:
     """Train in this process, alone or with others.
 
@@ -129,7 +147,8 @@ def train_in_process(
         plan: What to train.
         model: Directory or ``gs://`` prefix to write; only worker 0 does.
         worker: Which one this is.
-        workers: How many there are. More than one need ``TF_CONFIG``.
+        workers: How many there are.
+        strategy: Of several, as `join_workers` made it before the plan was made.
         checkpoints: Where to resume from and to write to.
 
     Returns:
@@ -140,8 +159,7 @@ def train_in_process(
             can share.
     """
     request = plan.request
-    # Made before anything else is: it opens the way to the other workers.
-    strategy = tf.distribute.MultiWorkerMirroredStrategy() if workers > 1 else tf.distribute.get_strategy()
+    strategy = strategy or join_workers(workers)
     rows = plan.load("train")
     evaluated = worker == 0 and (Path(request.transformed_examples) / "eval").is_dir()
     eval_rows = plan.load("eval") if evaluated else None

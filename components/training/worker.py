@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(order: dict[str, Any], worker: int, workers: int) -> dict[str, float]:
     from components.training.checkpoints import CheckpointOptions
-    from components.training.trainer import make_plan, train_in_process
+    from components.training.trainer import join_workers, make_plan, train_in_process
 
     checkpoints = CheckpointOptions(order["checkpoint_dir"], order["checkpoint_steps"])
     with ExitStack() as stack:
@@ -69,8 +69,11 @@ def _train(order: dict[str, Any], worker: int, workers: int) -> dict[str, float]
             name: str(stack.enter_context(paths.local_copy(getattr(request, name))))
             for name in ("examples", "transformed_examples", "transform_graph")
         }
+        strategy = join_workers(workers)
         plan = make_plan(dataclasses.replace(request, **copies))
-        return train_in_process(plan, order["model"], worker=worker, workers=workers, checkpoints=checkpoints)
+        return train_in_process(
+            plan, order["model"], worker=worker, workers=workers, strategy=strategy, checkpoints=checkpoints
+        )
 
 
 def _leave(order: dict[str, Any], worker: int, **result: Any) -> None:
