@@ -55,7 +55,9 @@ def measure_drift(
         raise InputError(f"{baseline} and {current} have different columns: {', '.join(sorted(names ^ other))}")
     columns = {}
     for feature in schema.feature:
-        first, second = (pq.read_table(paths, columns=[feature.name])[feature.name] for paths in files)
+        first, second = (
+            pq.read_table(paths, columns=[feature.name], partitioning=None)[feature.name] for paths in files
+        )
         columns[feature.name] = _measure(feature, first, second)
     report = {
         "split": split,

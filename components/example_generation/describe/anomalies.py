@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.example_generation.query.dialect import quote_name, split_pattern
+from components.example_generation.query.dialect import own_files, quote_name, split_pattern
 from components.example_generation.query.selection import KEY
 from components.lib.schema import allowed_values, bounds
 
@@ -112,7 +112,7 @@ def _domain(
     name = quote_name(feature.name)
     for kind, condition, allowed, parameters in _rules(schema, feature, column):
         rows = connection.execute(
-            f"SELECT {name}, count(*), min({KEY}) FROM read_parquet($files) WHERE {condition.format(x=name)} "
+            f"SELECT {name}, count(*), min({KEY}) FROM {own_files('$files')} WHERE {condition.format(x=name)} "
             "GROUP BY ALL ORDER BY 2 DESC, 1",
             {"files": files, **parameters},
         ).fetchall()

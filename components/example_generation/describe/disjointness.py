@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from components.example_generation.query.dialect import quote_name, split_pattern
+from components.example_generation.query.dialect import own_files, quote_name, split_pattern
 from components.example_generation.query.selection import KEY
 from components.example_generation.sources.source import Source
 from pipeline_tools.errors import InputError
@@ -118,8 +118,8 @@ def shared_keys(
         How many, and the least of their keys.
     """
     query = f"""
-        SELECT count(*), min({KEY}) FROM read_parquet($eval)
-        WHERE {_WITHOUT_NUMBER} IN (SELECT {_WITHOUT_NUMBER} FROM read_parquet($train))"""
+        SELECT count(*), min({KEY}) FROM {own_files("$eval")}
+        WHERE {_WITHOUT_NUMBER} IN (SELECT {_WITHOUT_NUMBER} FROM {own_files("$train")})"""
     files = {"train": split_pattern(train, "train"), "eval": split_pattern(eval_, "eval")}
     count, key = (connection or duckdb.connect()).execute(query, files).fetchall()[0]
     return count, key
@@ -129,8 +129,8 @@ def _equal_rows(connection: duckdb.DuckDBPyConnection, examples: Path, sources: 
     """Count the eval rows that equal a train row in every column of the schema, and say so."""
     columns = ", ".join(map(quote_name, sources[0].request.types))
     query = f"""
-        SELECT count(*), count(*) FILTER (row({columns}) IN (SELECT row({columns}) FROM read_parquet($train)))
-        FROM read_parquet($eval)"""
+        SELECT count(*), count(*) FILTER (row({columns}) IN (SELECT row({columns}) FROM {own_files("$train")}))
+        FROM {own_files("$eval")}"""
     files = {split: split_pattern(examples, split) for split in ("train", "eval")}
     rows, equal = connection.execute(query, files).fetchall()[0]
     return equal, f"{equal} of {rows} eval rows equal a train row in every column"
@@ -141,15 +141,16 @@ def _keys_differ_in_kind(connection: duckdb.DuckDBPyConnection, examples: Path) 
     files = {split: split_pattern(examples, split) for split in ("train", "eval")}
     pairs = f"""
         SELECT min(t.{KEY}), min(e.{KEY}) FROM
-            (SELECT {KEY}, {_FORMLESS} AS x FROM read_parquet($train)) t
-            JOIN (SELECT {KEY}, {_FORMLESS} AS x FROM read_parquet($eval)) e USING (x)
+            (SELECT {KEY}, {_FORMLESS} AS x FROM {own_files("$train")}) t
+            JOIN (SELECT {KEY}, {_FORMLESS} AS x FROM {own_files("$eval")}) e USING (x)
         GROUP BY x ORDER BY 1, 2 LIMIT 1"""
     same = connection.execute(pairs, files).fetchall()
     if same:
         return f"keys differ in form (train has {same[0][0]!r}, eval has {same[0][1]!r})"
     kinds = {
         split: connection.execute(
-            f"SELECT bool_and(regexp_full_match({KEY}, '-?[0-9]+')), min({KEY}) FROM read_parquet(?)", [path]
+            f"SELECT bool_and(regexp_full_match({KEY}, '-?[0-9]+')), min({KEY}) FROM {own_files('?')}",
+            [path],
         ).fetchall()[0]
         for split, path in files.items()
     }
@@ -160,7 +161,7 @@ def _keys_differ_in_kind(connection: duckdb.DuckDBPyConnection, examples: Path) 
 
 def _check_keys(connection: duckdb.DuckDBPyConnection, examples: Path, source: Source, split: str) -> None:
     missing = connection.execute(
-        f"SELECT count(*) FROM read_parquet(?) WHERE {KEY} IS NULL",
+        f"SELECT count(*) FROM {own_files('?')} WHERE {KEY} IS NULL",
         [split_pattern(examples, split)],
     ).fetchall()[0][0]
     if missing:

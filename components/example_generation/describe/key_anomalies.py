@@ -9,7 +9,7 @@ import duckdb
 
 from components.example_generation.describe.anomalies import SHOWN, Anomaly
 from components.example_generation.describe.disjointness import Disjointness
-from components.example_generation.query.dialect import quote_name, split_pattern
+from components.example_generation.query.dialect import own_files, quote_name, split_pattern
 from components.example_generation.query.selection import KEY
 
 FEW_DISTINCT = 0.5
@@ -52,7 +52,7 @@ def _of_split(
 ) -> Iterator[Anomaly]:
     if key_column:
         repeated = connection.execute(
-            f"SELECT {KEY}, count(*) FROM read_parquet(?) GROUP BY {KEY} HAVING count(*) > 1 ORDER BY 2 DESC, 1",
+            f"SELECT {KEY}, count(*) FROM {own_files('?')} GROUP BY {KEY} HAVING count(*) > 1 ORDER BY 2 DESC, 1",
             [files],
         ).fetchall()
         if repeated:
@@ -70,7 +70,7 @@ def _of_split(
         yield Anomaly("KEY_OF_CONTENT", message, fatal=False, count=0)
     columns = ", ".join(map(quote_name, types))
     [(distinct,)] = connection.execute(
-        f"SELECT count(DISTINCT hash({columns})) FROM read_parquet(?)", [files]
+        f"SELECT count(DISTINCT hash({columns})) FROM {own_files('?')}", [files]
     ).fetchall()
     if distinct < FEW_DISTINCT * rows:
         message = (

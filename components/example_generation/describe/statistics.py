@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from components.example_generation.query.dialect import quote_name, split_pattern
+from components.example_generation.query.dialect import own_files, quote_name, split_pattern
 
 QUANTILES = tuple(number / 10 for number in range(11))
 MOST_FREQUENT = 20
@@ -45,7 +45,8 @@ def describe_splits(
 def _describe(connection: duckdb.DuckDBPyConnection, files: str, name: str, kind: str) -> dict[str, Any]:
     column = quote_name(name)
     result = connection.execute(
-        (_TEXT if kind == "BYTES" else _NUMBER).format(values=f"SELECT {column} AS x FROM read_parquet(?)"), [files]
+        (_TEXT if kind == "BYTES" else _NUMBER).format(values=f"SELECT {column} AS x FROM {own_files('?')}"),
+        [files],
     )
     names = [name for name, *_ in result.description]
     return {"type": kind, **dict(zip(names, result.fetchall()[0], strict=True))}

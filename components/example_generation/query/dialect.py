@@ -83,6 +83,18 @@ def to_duckdb(selection: Selection) -> tuple[str, dict[str, int | datetime]]:
     return query.sql(dialect="duckdb"), parameters
 
 
+def own_files(parameter: str) -> str:
+    """Read the files of a split that was written: a folder's name such as ``n=99`` is not a column.
+
+    Args:
+        parameter: The SQL parameter that is bound to their names or their pattern, for example ``?``.
+
+    Returns:
+        The SQL of the table.
+    """
+    return f"read_parquet({parameter}, hive_partitioning = false)"
+
+
 def quote_name(name: str) -> str:
     """Quote a column's name.
 

@@ -368,7 +368,7 @@ def _predictions_table(directory: str | Path) -> pa.Table:
     files = predictions_files(directory)
     if not files:
         raise InputError(f"{directory}: contains no predictions; it must be an evaluation by tfma_analyze")
-    return pa.concat_tables([pq.read_table(path) for path in files]).combine_chunks()
+    return pa.concat_tables([pq.read_table(path, partitioning=None) for path in files]).combine_chunks()
 
 
 def as_predictions(table: pa.Table) -> Predictions:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.drift_detection.measure import measure_drift
 from components.example_generation.read import read_examples
 from components.example_generation.request import ReadParameters
 from components.example_generation.sources.text_values import whole_number
@@ -99,9 +100,16 @@ def test_a_folder_is_no_column(form, read_case, tmp_path):
     assert read_case(source)["n"] == [1, 2]
 
 
-def test_own_files_in_such_a_folder(read, rows, plants, report):
-    read(plants, out="leaves=7")
+def test_own_files_in_such_a_folder(read, rows, plants, tmp_path):
+    said = {}
+    for out in ("out", "leaves=7"):
+        recorded = read(plants, out=out)
+        names = ("statistics", "anomalies")
+        said[out] = [recorded, *((tmp_path / out / name / f"{name}.json").read_text() for name in names)]
     assert {row["leaves"] for row in rows("train", out="leaves=7")} > {7, 8}
+    assert said["leaves=7"] == said["out"]
+    drift = [str(tmp_path / out / "examples") for out in ("out", "leaves=7")]
+    assert set(measure_drift(*drift, str(tmp_path / "drift")).values()) == {0.0}
 
 
 @pytest.mark.parametrize(
