@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -39,7 +40,6 @@ class TrainingPlan:
         schema: Of the raw examples.
         output: The transform graph's output.
         features: What the model sees.
-        columns: Raw columns that the features and the label follow from.
         build: Builds the model, with the same weights each time.
     """
 
@@ -47,8 +47,19 @@ class TrainingPlan:
     schema: schema_pb2.Schema
     output: tft.TFTransformOutput
     features: list[Feature]
-    columns: ModelColumns
     build: Callable[[], keras.Model]
+
+    @cached_property
+    def columns(self) -> ModelColumns:
+        """Raw columns that the features and the label follow from.
+
+        Found when first asked for: loading the transform graph starts TensorFlow, and with several workers the strategy
+        must come before.
+        """
+        graph = TransformGraph(self.output)
+        needed = graph.source_columns([feature.name for feature in self.features])
+        label_key = self.request.label_key
+        return ModelColumns(label_key, graph.source_columns([label_key]), safe_names(needed))
 
     def load(self, split: str) -> Rows:
         """Read the labelled rows of a split.
@@ -89,9 +100,6 @@ def make_plan(request: Request) -> TrainingPlan:
     schema = read_schema(request.examples)
     output = tft.TFTransformOutput(request.transform_graph)
     features = model_features(output.transformed_metadata.schema, request.label_key)
-    graph = TransformGraph(output)
-    needed = graph.source_columns([feature.name for feature in features])
-    columns = ModelColumns(request.label_key, graph.source_columns([request.label_key]), safe_names(needed))
     check_weight_column(schema, request.weight_key, f"weight_key={request.weight_key}")
 
     def build() -> keras.Model:
@@ -99,7 +107,7 @@ def make_plan(request: Request) -> TrainingPlan:
         model: keras.Model = build_model(features, seed=request.seed, **request.hyperparameters)
         return model
 
-    return TrainingPlan(request, schema, output, features, columns, build)
+    return TrainingPlan(request, schema, output, features, build)
 
 
 def check_for_workers(plan: TrainingPlan) -> None:
