@@ -214,7 +214,7 @@ def test_killed_at_any_moment_a_run_claims_no_more_than_there_is_and_goes_on(pac
     record = json.loads((where / "run.json").read_text())
     for step in record["steps"].values():
         for artifact in step["artifacts"].values() if step["status"] == "succeeded" else ():
-            assert (where / artifact["path"]).exists()
+            assert (where / artifact["path"]).exists() or artifact["type"] == "system.Metrics"  # which have no file
     statuses = {step["status"] for step in record["steps"].values()}
     assert record["status"] == ("succeeded" if record["ended"] else "running")
     assert statuses == {"succeeded"} or not record["ended"]

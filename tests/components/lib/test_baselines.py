@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from components.lib.stats.baselines import describe, majority_predictions
+from components.lib.baselines import describe, majority_predictions
 
 
 def test_the_majority_goes_by_weight() -> None:
