@@ -8,10 +8,10 @@ import warnings
 from pathlib import Path
 
 import pytest
-from kfp import local
 
 from pipeline_tools.local import run
 from taxi_pipeline.workflow1 import workflow1
+from tests.kfp_local import kfp_local
 from tests.pipeline_tools.local import constructs
 from tests.shared import SMALL
 
@@ -20,8 +20,7 @@ pytestmark = pytest.mark.e2e
 
 def under_kfp_local(pipeline, arguments: dict, where: Path):
     """Run under kfp.local's SubprocessRunner; gives the pipeline's task."""
-    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(where))
-    with warnings.catch_warnings():
+    with kfp_local(where), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of settings that only a cluster has
         return pipeline(**arguments)
 

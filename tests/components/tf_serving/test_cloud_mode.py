@@ -59,7 +59,7 @@ def artifacts(tmp_path):
     (tmp_path / "evaluation" / "predictions").mkdir(parents=True)
     (tmp_path / "evaluation" / "verdict.json").write_text('{"blessed": true, "reason": "good", "failures": []}')
     predictions = tf.sigmoid(fares * np.float32(0.1) - 2).numpy()
-    table = pa.table({"example_key": keys, "probability": predictions})
+    table = pa.table({"example_key": keys, "label": [at % 2 for at in range(ROWS)], "probability": predictions})
     pq.write_table(table, tmp_path / "evaluation" / "predictions" / "data.parquet")
     return tmp_path
 

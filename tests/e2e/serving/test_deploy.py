@@ -84,7 +84,7 @@ def test_a_deployment_says_what_it_proved(deployed, chain):
     provenance = json.loads((Path(found["model_path"]) / "assets.extra" / "provenance.json").read_text())
     assert provenance["metrics"] == {"auc": 0.9}
     assert provenance["verdict"]["blessed"] == chain.analysis["verdict"].blessed
-    assert not (Path(chain.model) / "assets.extra").exists()
+    assert not (Path(chain.model) / "assets.extra" / "provenance.json").exists()
 
 
 def test_the_client_predicts_raw_rows_as_the_evaluation_did(address, golden_rows):
@@ -105,9 +105,9 @@ def test_the_client_says_what_is_wrong_with_columns(address, golden_rows):
         del row["fare"]
         with pytest.raises(ClientError, match="row 0 lacks the columns fare; it has"):
             client.predict([row])
-        with pytest.raises(ClientError, match="row 1, column 'fare': 'much' is no FLOAT"):
+        with pytest.raises(ClientError, match="row 1, column 'fare': 'much' is not of type FLOAT"):
             client.predict([{**row, "fare": 1.0}, {**row, "fare": "much"}])
-        with pytest.raises(ClientError, match=r"column 'trip_seconds': 1.5 is no INT"):
+        with pytest.raises(ClientError, match=r"column 'trip_seconds': 1.5 is not of type INT"):
             client.predict([{**row, "fare": 1.0, "trip_seconds": 1.5}])
 
 

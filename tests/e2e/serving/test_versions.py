@@ -138,4 +138,4 @@ def test_the_command_serves_until_it_is_told_to_stop(base, tmp_path):
         process.send_signal(signal.SIGTERM)
         rest = process.stdout.read()
     assert process.returncode == 0
-    assert "no substitute for TF-Serving" in rest
+    assert "In production, serve the same directory with TF-Serving" in rest

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kfp import local
 
 from pipeline_tools.compiler import ArgoSettings, lower, pipeline_yaml
+from tests.kfp_local import kfp_local
 from tests.pipeline_tools.compiler.argo import pipelines
 from tests.pipeline_tools.compiler.argo.interpreter import Interpreter, Node
 
@@ -53,8 +53,8 @@ def with_kfp_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def run(pipeline: Any, **arguments: Any) -> tuple[dict[str, Any], Path]:
         root = tmp_path / "kfp-local"
-        local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), raise_on_error=False)
-        return pipeline(**arguments).outputs, root
+        with kfp_local(root, raise_on_error=False):
+            return pipeline(**arguments).outputs, root
 
     return run
 
