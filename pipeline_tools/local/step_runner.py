@@ -252,9 +252,10 @@ class StepRunner:
                     await _in_thread(storage.download, artifact.uri, path)
             return replace(artifact, mirror=str(path))
 
-        artifacts = {
-            key: tuple([await with_copy(each) for each in several]) for key, several in inputs.artifacts.items()
-        }
+        artifacts: dict[str, tuple[Artifact, ...]] = {}
+        for key, several in inputs.artifacts.items():
+            copies = [await with_copy(each) for each in several]
+            artifacts[key] = tuple(copies)
         return Values(inputs.parameters, artifacts)
 
     async def _upload_others(self, name: str, returned: Values) -> None:

@@ -78,6 +78,7 @@ def test_workers_know_each_other_and_the_first_one_measures(play, tmp_path, capf
 
 def test_a_lost_worker_makes_all_start_again_from_the_same_checkpoints(play, tmp_path, capfd):
     noted = play(
+        "while attempt == 1 and len(log.read_text().splitlines()) < 2: time.sleep(0.01)\n"  # until both are there
         "if index == 1 and attempt == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
         "if attempt == 1: time.sleep(60)\n"
         "leave(metrics={'loss': 0.25})"
