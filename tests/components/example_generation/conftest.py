@@ -95,7 +95,7 @@ def rows(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
         import pyarrow.parquet as pq
 
         files = sorted((tmp_path / out / "examples" / split).glob("*.parquet"))
-        return pa.concat_tables([pq.read_table(path) for path in files]).to_pylist()
+        return pa.concat_tables([pq.read_table(path, partitioning=None) for path in files]).to_pylist()
 
     return load
 
