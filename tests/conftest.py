@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,9 @@ def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from google.cloud import storage
 
     emulator = pytest.importorskip("gcp_storage_emulator.server", reason="pip install gcp-storage-emulator")
+    # It answers one request at a time. Of those beyond five that wait, Linux lets some try again after a minute.
+    monkeypatch.setattr(HTTPServer, "request_queue_size", 128)
+    monkeypatch.setattr(HTTPServer.serve_forever, "__defaults__", (0.02,))  # seconds until it sees that it shall end
     server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
     server.start()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server._api._httpd.socket.getsockname()[1]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.server import HTTPServer
 from typing import Any
 
 from gcp_storage_emulator import server
@@ -37,6 +38,7 @@ def start() -> tuple[server.Server, int]:
     server.Request = _Request
     layout = (r"^/storage/v1/b/(?P<bucket_name>[-.\w]+)/storageLayout$", {server.GET: _storage_layout})
     server.HANDLERS = (layout, *server.HANDLERS)
+    HTTPServer.request_queue_size = 128  # clients ask for many objects at a time; it answers one after the other
     emulator = server.create_server("127.0.0.1", 0, in_memory=True)
     emulator.start()
     return emulator, emulator._api._httpd.server_address[1]
