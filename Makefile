@@ -40,7 +40,7 @@ demo: setup
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4
 
 test: setup
-	@echo "make test: what Python alone can show; 4 to 8 minutes on two cores"
+	@echo "make test: what Python alone can show; 5 to 10 minutes on two cores"
 	$(PYTEST) -m 'not full and not campaign'
 	@echo "make test-all adds Argo's and Kubeflow's own code (Go), Flink (Java), a browser, stand-ins for Google's services, repeatability"
 
@@ -48,7 +48,7 @@ test-fast: setup
 	$(PYTEST) -m 'not e2e and not full and not campaign'
 
 test-all: setup
-	@echo "make test-all: what make test leaves out; 10 to 20 minutes on two cores, once 10 more to build and fetch tools"
+	@echo "make test-all: what make test leaves out; 12 to 25 minutes on two cores, the first time with what builds and fetches tools"
 	$(PYTEST) -m 'full and not campaign'
 
 campaign: setup

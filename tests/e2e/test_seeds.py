@@ -17,7 +17,7 @@ from taxi_pipeline.schema import LABEL_KEY, RULE_COLUMN, RULE_VALUE
 from tests.e2e.conftest import STEPS
 from tests.e2e.fitting import fit_with
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 
 def train(chain, folder: Path, **changes) -> dict[str, float]:

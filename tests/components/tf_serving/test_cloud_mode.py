@@ -21,7 +21,7 @@ from components.lib.serving.config import ModelConfig, VersionPolicy  # noqa: E4
 from components.lib.serving.server import ModelServer, ServerOptions  # noqa: E402
 from components.tf_serving.deploy import deploy  # noqa: E402
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 ROWS = 40
 

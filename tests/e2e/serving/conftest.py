@@ -108,6 +108,20 @@ def serve(tmp_path: Path, base: Any) -> Iterator[Callable[..., Any]]:
         server.stop(grace=1)
 
 
+@pytest.fixture(scope="session")
+def lasting(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[[float], Path]) -> Iterator[Any]:
+    """One server of `tiny` (offset 2) for requests that change nothing: it outlives every bad one."""
+    from components.lib.deploy.model_base import LocalModelBase
+    from components.lib.serving.config import VersionPolicy, find_models
+    from components.lib.serving.server import ModelServer, ServerOptions
+
+    models = str(tmp_path_factory.mktemp("lasting"))
+    LocalModelBase(models, "tiny").publish(tiny(2.0))
+    options = ServerOptions(port=0, rest_api_port=0)
+    with ModelServer(find_models(models, "tiny", VersionPolicy.parse("latest"), None), options) as server:
+        yield server
+
+
 @pytest.fixture
 def curl() -> Callable[..., tuple[int, str]]:
     """Ask by curl: the status and the body."""

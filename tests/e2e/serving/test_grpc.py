@@ -219,8 +219,8 @@ EXPECTED = "Inputs expected to be in the set {x}."
         ),
     ],
 )
-def test_a_bad_request_is_told_what_is_wrong_and_the_server_lives(serve, stubs, request_, code, text):
-    service, _ = stubs(serve())
+def test_a_bad_request_is_told_what_is_wrong_and_the_server_lives(lasting, stubs, request_, code, text):
+    service, _ = stubs(lasting)
 
     found, details = error(service.Predict, request_(), 10)
     assert found == code

@@ -36,8 +36,8 @@ PREDICT = "/v1/models/tiny:predict"
         ),
     ],
 )
-def test_rows_and_columns(serve, curl, body, answer):
-    status, text = curl(serve(), PREDICT, json.dumps(body))
+def test_rows_and_columns(lasting, curl, body, answer):
+    status, text = curl(lasting, PREDICT, json.dumps(body))
 
     assert (status, json.loads(text)) == (200, answer)
 
@@ -145,14 +145,13 @@ MIXED = '{"signature_name": "mixed", "instances": [%s]}'
         ),
     ],
 )
-def test_a_bad_request_is_told_what_is_wrong_and_the_server_lives(serve, curl, path, body, status, text):
-    server = serve()
-    found, answer = curl(server, path, body)
+def test_a_bad_request_is_told_what_is_wrong_and_the_server_lives(lasting, curl, path, body, status, text):
+    found, answer = curl(lasting, path, body)
 
     assert found == status
     assert set(json.loads(answer)) == {"error"}
     assert text in answer
-    assert curl(server, PREDICT, '{"inputs": [1.0]}') == (200, '{"outputs": [2.5]}')
+    assert curl(lasting, PREDICT, '{"inputs": [1.0]}') == (200, '{"outputs": [2.5]}')
 
 
 def test_an_undecodable_example_is_refused(serve, curl):

@@ -47,7 +47,7 @@ def command(google, fake, tmp_path):
     return call
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_workflow1_is_accepted_and_followed(command, fake, google):
     fake.script = [("PENDING", {}), ("RUNNING", {"example-gen": "RUNNING"}), ("SUCCEEDED", None)]
     done = command("--image", IMAGE, "-p", "train_steps=2000", "--service-account", "runner@test-project.iam",
@@ -70,7 +70,7 @@ def test_workflow1_is_accepted_and_followed(command, fake, google):
     assert not any(task["cachingOptions"].get("enableCache") for task in tasks.values())
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_a_failure_says_which_step_and_why(command, fake):
     fake.script = [("FAILED", {"first": "FAILED: The replica workerpool0-0 exited with a non-zero status of 1."})]
     done = command("--wait")
@@ -80,7 +80,7 @@ def test_a_failure_says_which_step_and_why(command, fake):
     assert "Creating PipelineJob" not in done.stdout + done.stderr  # the SDK's own words
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_a_schedule(command, fake):
     done = command("--recurring", "TZ=Europe/Berlin 0 6 * * 1", "--max-concurrency", "2", "-p", "count=4")
     assert done.returncode == 0, done.stderr
@@ -95,7 +95,7 @@ def test_a_schedule(command, fake):
     assert len(fake.schedules) == 1
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_a_refusal(command, fake):
     import grpc
 

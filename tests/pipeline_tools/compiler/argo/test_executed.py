@@ -17,7 +17,7 @@ from tests.kfp_local import kfp_local
 from tests.pipeline_tools.compiler.argo import pipelines
 from tests.pipeline_tools.compiler.argo.interpreter import Interpreter, Node
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.full
 
 
 def execute(pipeline: Any, directory: Path, settings: ArgoSettings | None = None, **parameters: str):
