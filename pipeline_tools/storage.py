@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 from pipeline_tools.atomic import atomic_directory, atomic_file
 from pipeline_tools.buckets import errors, file_system, is_remote, service_of, split
 from pipeline_tools.errors import InputError
+
+_AT_A_TIME = 8
+"""Requests that are under way at once: most objects are small, and each costs a round trip."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +156,17 @@ def _object(uri: str, info: Mapping[str, Any]) -> Object:
 
 
 def _information(uris: Iterable[str]) -> dict[str, Object | None]:
-    """Ask for several objects; None for one that is not there."""
-    found: dict[str, Object | None] = {}
-    for uri in uris:
+    """Ask for several objects, several at a time; None for one that is not there."""
+
+    def ask(uri: str) -> Object | None:
         try:
-            found[uri] = _object(uri, file_system(uri).info(uri))
-        except FileNotFoundError:  # noqa: PERF203 - each may be missing
-            found[uri] = None
-    return found
+            return _object(uri, file_system(uri).info(uri))
+        except FileNotFoundError:
+            return None
+
+    uris = list(uris)
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        return dict(zip(uris, pool.map(ask, uris), strict=True))
 
 
 def fetch(copies: Mapping[Path, Object], what: str) -> None:
@@ -326,9 +333,16 @@ def delete(uri: str) -> None:
         # Those that only stand for a directory, too, as TensorFlow makes them.
         below = [each for each in fs.find(path, withdirs=False) if each.startswith(f"{path}/") or each == path]
         candidates = [*below, *([path, f"{path}/"] if name else [])]
-        for each in dict.fromkeys(candidates):
-            with contextlib.suppress(FileNotFoundError):
-                fs.rm_file(each)
+        _delete(uri, dict.fromkeys(candidates))
+
+
+def _delete(uri: str, paths: Iterable[str]) -> None:
+    def one(path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            file_system(uri).rm_file(path)
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        list(pool.map(one, paths))
 
 
 def remove(uris: Iterable[str]) -> None:
