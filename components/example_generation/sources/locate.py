@@ -6,6 +6,7 @@ import csv
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -195,13 +196,20 @@ def _about(part: Part, column: str | None, reason: str) -> str:
     return f"column {part.header[int(column[1:])]!r}: {reason}"
 
 
+def _is_whole(text: str) -> bool:
+    """Tell whether a text is a whole number of any size, also with an exponent, as a double is shown."""
+    if not re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", text):
+        return False
+    number = Decimal(text.strip())
+    return number == number.to_integral_value()
+
+
 def _why(name: str, column: Column, text: str | None) -> str:
     if column.wanted in {"TIME", "TIMESTAMP"}:
         unit = likely_unit(text or "")
         reason = f"is not a time in seconds; it may be {unit}" if unit else "is not a time"
     elif column.kind == "INT":
-        whole = re.fullmatch(r"\s*[-+]?\d+(\.0*)?\s*", text or "")
-        reason = "is too large for a 64-bit integer" if whole else "is not a whole number"
+        reason = "is too large for a 64-bit integer" if _is_whole(text or "") else "is not a whole number"
     elif column.checked and not re.fullmatch(r"[-+0-9.eE\s]+", text or ""):
         reason = "is not a number"
     else:

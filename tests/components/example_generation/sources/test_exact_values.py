@@ -161,6 +161,13 @@ def test_numbers_that_are_too_large(case, told, read_case):
     assert str(error.value).count(str(CASES)) == 1
 
 
+def test_a_double_beyond_64_bits_is_whole_and_too_large(read_case, tmp_path):
+    columns = {"k": ["a", "b"], "t": [1, 2], "n": [1.0, 2.0**63], "x": [1.5, 2.5], "s": ["", ""]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"row 2: column 'n': '9.22.*e\+18' is too large for a 64-bit integer"):
+        read_case(tmp_path / "a.parquet")
+
+
 @pytest.mark.parametrize("text", ["5.0000000001", "5.00000000000000000001", "1_000", "0x1F", "1e-1", "1.25e1", "nan"])
 def test_what_is_not_a_whole_number(text, read_case, tmp_path):
     (tmp_path / "a.csv").write_text(f"k,t,n,x,s\na,1,{text},1.5,hi\n")
